@@ -1,0 +1,138 @@
+"""Every error that IntentKG raises on purpose.
+
+::
+
+    IntentKGError                   exit 1
+    ├── UsageError                  exit 2  wrong option, name or argument
+    │   ├── UnknownFormatError              no reader of that name, or none recognises the file
+    │   ├── UnknownRelationError            not in the registry
+    │   └── UnknownQueryError               no named query of that name, or a parameter missing
+    ├── InputError                          a file or row that cannot be read
+    ├── StoreError                          something is wrong with a knowledge base on disk
+    │   ├── NotAKnowledgeBaseError          the directory is not a knowledge base
+    │   ├── FormatVersionError              written by another format version
+    │   ├── LockedError                     another process is writing
+    │   ├── CorruptError                    a file is missing or was altered
+    │   └── NotBuiltError                   the graph or the vectors have not been built yet
+    ├── QueryError                          a query that cannot be answered
+    │   ├── CypherSyntaxError               not Cypher, or outside the dialect both engines share
+    │   ├── WriteRefusedError               it would change the graph, or read files
+    │   └── QueryTimeoutError               it ran past its time limit
+    ├── MissingExtraError                   an optional package is not installed
+    └── ShadowedPackageError                another package stands in the place of one of ours
+
+``str(error)`` says what happened; :attr:`IntentKGError.fix` says what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class IntentKGError(Exception):
+    """Base of every error raised on purpose.
+
+    Parameters
+    ----------
+    message
+        What happened and, where known, why.
+    fix
+        What the person can do about it, as a command where there is one.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+
+class UsageError(IntentKGError):
+    """An option, a name or an argument is wrong."""
+
+    exit_code = 2
+
+
+class UnknownFormatError(UsageError):
+    """No reader has that name, or no reader recognises the file."""
+
+
+class UnknownRelationError(UsageError):
+    """A relation name that the registry does not hold."""
+
+
+class UnknownQueryError(UsageError):
+    """A named query that does not exist, or lacks a parameter."""
+
+
+class InputError(IntentKGError):
+    """A file that cannot be read as what it claims to be.
+
+    Parameters
+    ----------
+    file
+        The file as the person named it.
+    row
+        1-based row (or line) where reading stopped, if there is one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        row: int | None = None,
+        fix: str | None = None,
+    ) -> None:
+        place = "" if file is None else f"{file}: " if row is None else f"{file}, row {row}: "
+        super().__init__(place + message, fix=fix)
+        self.reason = message
+        self.file = file
+        self.row = row
+
+
+class StoreError(IntentKGError):
+    """Something is wrong with a knowledge base on disk."""
+
+
+class NotAKnowledgeBaseError(StoreError):
+    """The directory does not hold a knowledge base."""
+
+
+class FormatVersionError(StoreError):
+    """The knowledge base was written in another format version."""
+
+
+class LockedError(StoreError):
+    """Another process is writing to the knowledge base."""
+
+
+class CorruptError(StoreError):
+    """A file of the knowledge base is missing or was altered."""
+
+
+class NotBuiltError(StoreError):
+    """The graph or the vectors have not been built yet."""
+
+
+class QueryError(IntentKGError):
+    """A query that cannot be answered."""
+
+
+class CypherSyntaxError(QueryError):
+    """The text is not Cypher, or is outside the dialect that both engines share."""
+
+
+class WriteRefusedError(QueryError):
+    """The query would change the graph or read files; read paths refuse it."""
+
+
+class QueryTimeoutError(QueryError):
+    """The query ran past its time limit."""
+
+
+class MissingExtraError(IntentKGError):
+    """An optional package is not installed."""
+
+
+class ShadowedPackageError(IntentKGError):
+    """Another package of the same name is found in the place of one of ours."""
