@@ -1,0 +1,1 @@
+"""What shows that the graph is good and fast."""

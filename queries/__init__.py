@@ -1,0 +1,1 @@
+"""Everything that reads: semantic search, co-buy pulls, Cypher, named queries."""

@@ -71,7 +71,7 @@ def check_source(source: str) -> str:
     if not _SOURCE.match(source):
         raise UsageError(
             f"{source!r} is not a source name",
-            fix="use lower-case letters, digits, '.', '_' and '-', beginning with a letter or digit",
+            fix="use a-z, 0-9, '.', '_' and '-', beginning with a letter or digit",
         )
     return source
 

@@ -1,0 +1,1 @@
+"""Measured speed, memory and growth, each against a named peer."""
