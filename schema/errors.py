@@ -18,8 +18,10 @@
     │   ├── CypherSyntaxError               not Cypher, or outside the dialect both engines share
     │   ├── WriteRefusedError               it would change the graph, or read files
     │   └── QueryTimeoutError               it ran past its time limit
-    ├── MissingExtraError                   an optional package is not installed
-    └── ShadowedPackageError                another package stands in the place of one of ours
+    └── MissingExtraError                   an optional package is not installed
+
+One more, ``intentkg.ShadowedPackageError``, is an ``ImportError``: it is raised when this very
+package is not the one that Python finds.
 
 ``str(error)`` says what happened; :attr:`IntentKGError.fix` says what to do about it.
 """
@@ -132,7 +134,3 @@ class QueryTimeoutError(QueryError):
 
 class MissingExtraError(IntentKGError):
     """An optional package is not installed."""
-
-
-class ShadowedPackageError(IntentKGError):
-    """Another package of the same name is found in the place of one of ours."""

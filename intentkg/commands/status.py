@@ -1,0 +1,26 @@
+"""``intentkg status``: what a knowledge base holds and whether its projections are current."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from intentkg import output
+
+
+@click.command("status", epilog="Example: intentkg status my.kg")
+@click.argument("kb", type=click.Path(path_type=Path))
+@output.json_option
+def command(kb: Path, as_json: bool) -> None:
+    """Count what a knowledge base holds."""
+    import intentkg
+
+    with intentkg.open(kb) as base:
+        status = base.status()
+    if as_json:
+        output.emit_json(status)
+        return
+    output.table(["what", "count"], list(status["counts"].items()), title=str(kb), right=["count"])
+    for line in status["notes"]:
+        click.echo(line)
