@@ -24,12 +24,16 @@ MANIFEST_NAME = "kb.json"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One immutable file of the truth: `file` is relative to the knowledge base."""
+    """One immutable file of the truth: `file` is relative to the knowledge base.
+
+    `supersedes` counts its rows that replace a row of an earlier part of the same table.
+    """
 
     file: str
     rows: int
     bytes: int
     sha256: str
+    supersedes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
