@@ -2,17 +2,19 @@
 
 The engine has no time limit of its own, so a query that may never end runs in a process that can
 be killed. ``python worker.py FILE MEMORY`` answers requests on stdin with replies on stdout, each
-a JSON object behind its length (4 bytes, big endian). It imports the engine and nothing heavy.
+a JSON object behind its length (4 bytes, big endian). It imports the engine and nothing heavy,
+nor anything of this package: it must start in a few hundredths of a second.
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import itertools
 import math
 import os
 import queue
+import resource
+import struct
 import sys
 import threading
 from collections.abc import Mapping
@@ -20,9 +22,6 @@ from typing import Any, BinaryIO
 
 import grafeo
 import orjson
-
-# Bytes of address space beyond what the graph itself takes, unless asked otherwise.
-DEFAULT_MEMORY = 4 << 30
 
 
 def execute(
@@ -37,13 +36,9 @@ def execute(
     ------
     grafeo.GrafeoError
         As the engine raises it.
-    ValueError
-        If two columns bear one name.
     """
     result = database.execute_cypher(query, dict(parameters) if parameters else None)
     columns: list[str] = result.columns
-    if len(set(columns)) != len(columns):
-        raise ValueError("two columns of the result have the same name")
     found = iter(result) if limit is None else itertools.islice(result, limit + 1)
     plain = _Plain(database)
     rows = [[plain(row[column]) for column in columns] for row in found]
@@ -94,3 +89,76 @@ class _Plain:
             node = self._database.get_node(internal)
             self._ids[internal] = None if node is None else node.get("id")
         return self._ids[internal]
+
+
+def send(stream: BinaryIO, message: dict[str, Any]) -> None:
+    """Write one message."""
+    data = orjson.dumps(message)
+    stream.write(struct.pack(">I", len(data)) + data)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> dict[str, Any] | None:
+    """Read one message; None when the other side is gone."""
+    head = stream.read(4)
+    if len(head) < 4:
+        return None
+    (size,) = struct.unpack(">I", head)
+    data = stream.read(size)
+    return orjson.loads(data) if len(data) == size else None
+
+
+def main(path: str, memory: int) -> None:
+    """Serve until stdin closes; then end at once, even in the middle of a query."""
+    inbox, outbox = sys.stdin.buffer, sys.stdout.buffer
+    try:
+        database = grafeo.GrafeoDB.open_read_only(path)
+    except Exception as error:  # whatever the engine raises: the parent tells the person
+        send(outbox, {"error": str(error)})
+        return
+    if memory:
+        limit = _address_space() + memory
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    send(outbox, {"ready": True})
+
+    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+    def listen() -> None:
+        while (request := receive(inbox)) is not None:
+            requests.put(request)
+        os._exit(0)  # the parent is gone: so is whoever waits for the answer
+
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        send(outbox, _answer(database, requests.get()))
+
+
+def _answer(database: grafeo.GrafeoDB, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        columns, rows, truncated = execute(
+            database, request["query"], request["parameters"], request["limit"]
+        )
+    except MemoryError:
+        return {"memory": True}
+    except Exception as error:
+        return {"error": str(error)}
+    try:
+        return {
+            "columns": columns,
+            "rows": orjson.Fragment(orjson.dumps(rows)),
+            "truncated": truncated,
+        }
+    except MemoryError:
+        return {"memory": True}
+    except TypeError:  # an integer beyond 64 bits, or text that UTF-8 cannot hold
+        return {"error": "the result holds a value that JSON cannot"}
+
+
+def _address_space() -> int:
+    """Bytes of address space in use."""
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
