@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from kg.directory import Directory
 from kg.manifest import Manifest, Part
@@ -93,7 +94,7 @@ def connect(
     spill = scratch or Path(tempfile.gettempdir())
     readable = [part.file for table in TABLES for part in manifest.parts(table)]
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"SET temp_directory = {quote(spill / f'intentkg-spill-{os.getpid()}')}")
+    connection.execute(f"SET temp_directory = {quote(spill / f'intentkg-spill-{uuid4().hex}')}")
     connection.execute(f"SET allowed_paths = {_files(directory, readable)}")
     if scratch is not None:
         connection.execute(f"SET allowed_directories = [{quote(scratch)}]")
@@ -122,7 +123,7 @@ def part_view(
     `parts` must be parts of the manifest that the connection was opened with, oldest first.
     """
     query = _latest(directory, table, parts)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {query}")
+    connection.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {query}")
 
 
 def stream(

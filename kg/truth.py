@@ -6,18 +6,51 @@
         for item in reader(file):
             transaction.add(item)
         summary = transaction.commit()
+
+What is added is staged on disk, so a file of any size needs the same memory. The commit folds it
+with what is stored (:mod:`kg.merge`), writes at most one new part per table, and makes them
+current by replacing ``kb.json``. Leaving the block without a commit, by whatever way, leaves the
+knowledge base as it was.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from kg.directory import Directory
-from schema.records import Item, Rejection, Table
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kg import blobs, rejections
+from kg.directory import Directory, settle
+from kg.fold import Fold, know
+from kg.manifest import Part, sha256_file
+from kg.rejections import record_rejections
+from kg.sql import connect, store_errors, stream
+from kg.staging import Staging
+from schema.errors import StoreError
+from schema.records import (
+    IMAGES,
+    TABLES,
+    ImageBlob,
+    Item,
+    Note,
+    Rejection,
+    Rows,
+    Table,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["Summary", "TableSummary", "Transaction", "record_rejections"]
+
+_SHOWN = 10
+_FOLDERS = {"assertions": "assertions"}
+_IMAGES_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +104,45 @@ class Transaction(contextlib.AbstractContextManager["Transaction"]):
         The command, for the message that a second writer gets.
     update
         Whether a later value replaces an earlier one that differs; else the row is refused.
+    memory
+        DuckDB's memory limit during the commit; what needs more spills to disk.
+
+    Raises
+    ------
+    LockedError
+        On entry, if another process is writing.
+    StoreError
+        If the disk is full, not writable, or fails; nothing is changed then.
     """
 
-    def __init__(self, directory: Directory, purpose: str, *, update: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        purpose: str,
+        *,
+        update: bool = False,
+        memory: str = "1GB",
+    ) -> None:
         self.directory = directory
-
-    def add(self, item: Item) -> None:
-        """Stage what a reader yields."""
-        raise NotImplementedError
-
-    def commit(self) -> Summary:
-        """Fold what was staged into the truth and commit it."""
-        raise NotImplementedError
+        self.purpose = purpose
+        self.update = update
+        self.memory = memory
+        self._exit = contextlib.ExitStack()
+        self._open = False
+        self._keep_rejections = False
 
     def __enter__(self) -> Self:
-        raise NotImplementedError
+        with self._exit as stack:
+            self._folder = stack.enter_context(self.directory.write(self.purpose))
+            self._manifest = self.directory.manifest()
+            self._staging = Staging(self._folder)
+            self._images: dict[str, ImageBlob] = {}
+            self._notes: dict[str, int] = {}
+            self._rejected = 0
+            self._first: list[Rejection] = []
+            self._open = True
+            self._exit = stack.pop_all()
+        return self
 
     def __exit__(
         self,
@@ -93,9 +150,171 @@ class Transaction(contextlib.AbstractContextManager["Transaction"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        raise NotImplementedError
+        try:
+            if self._open:
+                self._roll_back()
+        finally:
+            self._exit.close()
 
+    def add(self, item: Item) -> None:
+        """Stage what a reader yields."""
+        self._check_open()
+        with self._writing():
+            match item:
+                case Rows():
+                    self._staging.add(item)
+                case Rejection():
+                    self._reject(item)
+                case ImageBlob():
+                    blobs.stage(self._blobs, self.directory, item.id, item.data)
+                    self._images[item.id] = item
+                    if len(self._images) >= _IMAGES_AT_ONCE:
+                        self._flush_images()
+                case Note():
+                    self._notes[item.label] = self._notes.get(item.label, 0) + item.count
 
-def record_rejections(directory: Directory, rejections: Iterable[Rejection], purpose: str) -> int:
-    """Add rows to ``rejected.parquet``, for a file that failed as a whole; returns how many."""
-    raise NotImplementedError
+    def reject_file(self, rejection: Rejection) -> None:
+        """Say why the whole file is refused.
+
+        The transaction will store nothing, but the rejections so far, and this one, are kept.
+        """
+        self._check_open()
+        with self._writing():
+            self._reject(rejection)
+        self._keep_rejections = True
+
+    def commit(self) -> Summary:
+        """Fold what was staged into the truth and make it current.
+
+        If it changes nothing, no part is written and the revision stays as it is.
+        """
+        self._check_open()
+        if self._keep_rejections:
+            raise StoreError("a refused file cannot be committed", fix="begin a new transaction")
+        with self._writing():
+            self._flush_images()
+            self._staging.close()
+            manifest = self._manifest
+            tables: dict[Table, TableSummary] = {}
+            settled: list[Path] = []
+            try:
+                parts = self._fold(tables)
+                self._save_rejections()
+                blobs.publish(self._blobs, self.directory, settled)
+                for table, (file, supersedes) in parts.items():
+                    part = self._settle(table, file, supersedes, settled)
+                    manifest = manifest.with_part(table, part)
+                if parts:
+                    manifest = self.directory.commit(manifest)
+            except BaseException:
+                self._unsettle(settled)
+                raise
+        self._open = False
+        return Summary(
+            tables=tables,
+            rejected=self._rejected,
+            rejections=tuple(self._first),
+            notes=dict(self._notes),
+            revision=manifest.revision,
+        )
+
+    @property
+    def _blobs(self) -> Path:
+        return self._folder / "blobs"
+
+    def _writing(self) -> contextlib.AbstractContextManager[None]:
+        return store_errors(f"writing to {self.directory.root}")
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StoreError(
+                "this transaction is not open", fix="use it in a with block, and commit it once"
+            )
+
+    def _reject(self, rejection: Rejection) -> None:
+        self._rejected += 1
+        if len(self._first) < _SHOWN:
+            self._first.append(rejection)
+        self._staging.reject([rejection])
+
+    def _flush_images(self) -> None:
+        """Stage the rows of the images whose bytes are staged."""
+        images, self._images = list(self._images.values()), {}
+        if images:
+            columns = {
+                "id": [image.id for image in images],
+                "media_type": [image.media_type for image in images],
+                "width": [image.width for image in images],
+                "height": [image.height for image in images],
+                "size": [len(image.data) for image in images],
+            }
+            batch = pa.RecordBatch.from_pydict(columns, schema=IMAGES)
+            lines = pa.nulls(len(images), pa.int64())
+            self._staging.add(Rows("images", batch, lines, self.purpose))
+
+    def _fold(self, tables: dict[Table, TableSummary]) -> dict[Table, tuple[Path, int]]:
+        """Fold every staged table; parents first, since rows may refer to them."""
+        parts: dict[Table, tuple[Path, int]] = {}
+        if not self._staging.tables:
+            return parts
+        connection = connect(
+            self.directory, self._manifest, memory=self.memory, scratch=self._folder
+        )
+        try:
+            for table in TABLES:
+                staged = self._staging.tables.get(table)
+                if staged is None or not staged.rows:
+                    know(connection, table)
+                    continue
+                fold = Fold(connection, table, staged.path, self._folder, update=self.update)
+                part, added, changed, unchanged = fold.run()
+                tables[table] = TableSummary(added, changed, unchanged)
+                self._collect_refused(connection)
+                if part is not None:
+                    parts[table] = part, changed
+        finally:
+            connection.close()
+        return parts
+
+    def _collect_refused(self, connection: duckdb.DuckDBPyConnection) -> None:
+        names = {number: name for name, number in self._staging.files.items()}
+        query = "SELECT id, _file, _line, reason, fix FROM refused ORDER BY _file, _line"
+        for batch in stream(connection, query):
+            for row in batch.to_pylist():
+                place = names[row["_file"]], row["_line"]
+                self._reject(Rejection(*place, row["reason"], row["fix"], excerpt=row["id"]))
+
+    def _settle(self, table: Table, file: Path, supersedes: int, settled: list[Path]) -> Part:
+        name = f"{table}-{self._manifest.revision + 1:06}.parquet"
+        relative = f"{_FOLDERS.get(table, 'records')}/{name}"
+        target = self.directory.path(relative)
+        part = Part(
+            file=relative,
+            rows=pq.read_metadata(file).num_rows,
+            bytes=file.stat().st_size,
+            sha256=sha256_file(file),
+            supersedes=supersedes,
+        )
+        settled.append(target)
+        settle(file, target)
+        return part
+
+    def _save_rejections(self) -> None:
+        staged = self._staging.rejections()
+        if staged is not None:
+            rejections.keep(self.directory, self._folder, staged)
+
+    def _unsettle(self, settled: list[Path]) -> None:
+        """Take back files that were put in place for a commit that did not come about."""
+        # Unless the commit did come about and only its last sync failed.
+        with contextlib.suppress(StoreError, OSError):
+            if self.directory.manifest().revision == self._manifest.revision:
+                for path in settled:
+                    path.unlink(missing_ok=True)
+
+    def _roll_back(self) -> None:
+        self._open = False
+        if self._keep_rejections:
+            with self._writing():
+                self._save_rejections()
+        self._staging.discard()

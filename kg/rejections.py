@@ -1,0 +1,91 @@
+"""``rejected.parquet``: every row that was refused, once, with the reason and the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kg.directory import Directory, settle
+from kg.manifest import Manifest
+from kg.sql import connect, quote, store_errors, stream
+from kg.staging import Staged, Staging
+from schema.records import REJECTED, Rejection
+
+FILE = "rejected.parquet"
+
+
+def record_rejections(
+    directory: Directory, rejections: Iterable[Rejection], purpose: str = "ingest"
+) -> int:
+    """Keep rejections without anything else, for a file that failed as a whole.
+
+    Returns
+    -------
+    int
+        How many of them were not known yet.
+
+    Raises
+    ------
+    LockedError
+        If another process is writing.
+    """
+    with directory.write(purpose) as folder, store_errors(f"writing to {directory.root}"):
+        staging = Staging(folder)
+        staging.reject(rejections)
+        staged = staging.rejections()
+        return keep(directory, folder, staged) if staged else 0
+
+
+def read(directory: Directory) -> pa.Table:
+    """Return every rejection, oldest first, columns as in ``schema.records.REJECTED``."""
+    path = directory.path(FILE)
+    return pq.read_table(path).cast(REJECTED) if path.exists() else REJECTED.empty_table()
+
+
+def count(directory: Directory) -> int:
+    """Count the rejections."""
+    path = directory.path(FILE)
+    return int(pq.read_metadata(path).num_rows) if path.exists() else 0
+
+
+def keep(directory: Directory, folder: Path, staged: Path) -> int:
+    """Add staged rejections to ``rejected.parquet``, durably; the caller holds the lock.
+
+    A row that was refused for the same reason before is not listed again.
+    """
+    old = directory.path(FILE)
+    known = folder / "rejected-known.parquet"
+    if old.exists():
+        # A link, so that the connection needs to reach no further than the staging directory.
+        known.hardlink_to(old)
+    else:
+        pq.write_table(REJECTED.empty_table(), known)
+    same = " AND ".join(f"k.{c} IS NOT DISTINCT FROM n.{c}" for c in ("file", "row", "reason"))
+    names = ", ".join(REJECTED.names)
+    new = (
+        "SELECT file, row, reason, arg_min(fix, _at) AS fix, arg_min(excerpt, _at) AS excerpt, "
+        f"min(_at) AS _at FROM (SELECT *, file_row_number AS _at FROM "
+        f"read_parquet({quote(staged.absolute())}, file_row_number = true)) n "
+        f"WHERE NOT EXISTS (SELECT 1 FROM read_parquet({quote(known.absolute())}) k WHERE {same}) "
+        "GROUP BY file, row, reason"
+    )
+    connection = connect(directory, Manifest(), scratch=folder, tables=())
+    try:
+        connection.execute(f"CREATE TABLE fresh AS {new}")
+        row = connection.execute("SELECT count(*) FROM fresh").fetchone()
+        added = int(row[0]) if row else 0
+        if not added:
+            return 0
+        whole = Staged(folder / FILE, REJECTED)
+        for batch in pq.ParquetFile(known).iter_batches():
+            whole.write(batch.cast(REJECTED))
+        for batch in stream(connection, f"SELECT {names} FROM fresh ORDER BY _at"):
+            whole.write(batch.cast(REJECTED))
+        whole.close()
+        settle(whole.path, old)
+        return added
+    finally:
+        connection.close()
