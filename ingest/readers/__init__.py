@@ -1,0 +1,1 @@
+"""Readers of posts, products and co-buys, one file for each format."""
