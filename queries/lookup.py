@@ -1,0 +1,77 @@
+"""Say clearly when a thing that a query asks about is not in the knowledge base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from kg.store import GraphReader
+from schema.errors import QueryError
+from schema.relations import NodeType
+
+# Constant texts: a label never comes from outside.
+_PRESENT = {
+    NodeType.PRODUCT: "UNWIND $ids AS id MATCH (n:Product {id: id}) RETURN n.id AS id",
+    NodeType.POST: "UNWIND $ids AS id MATCH (n:Post {id: id}) RETURN n.id AS id",
+    NodeType.INTENTION: "UNWIND $ids AS id MATCH (n:Intention {id: id}) RETURN n.id AS id",
+}
+_ALIKE = {
+    NodeType.PRODUCT: "MATCH (n:Product) WHERE n.id STARTS WITH $start "
+    "RETURN n.id AS id ORDER BY id LIMIT 2000",
+    NodeType.POST: "MATCH (n:Post) WHERE n.id STARTS WITH $start "
+    "RETURN n.id AS id ORDER BY id LIMIT 2000",
+}
+_FIXES = {
+    NodeType.PRODUCT: "look one up with: intentkg cypher KB "
+    '"MATCH (p:Product) RETURN p.id, p.title LIMIT 20"',
+    NodeType.POST: "a post's id is source:external-id; look one up with: intentkg cypher KB "
+    '"MATCH (p:Post) RETURN p.id, p.text LIMIT 20"',
+    NodeType.INTENTION: "find intentions by meaning with: intentkg search KB TEXT",
+}
+
+
+def missing(graph: GraphReader, label: NodeType, ids: Iterable[str]) -> list[str]:
+    """Ids that no node of that label has, in the order given."""
+    wanted = list(dict.fromkeys(ids))
+    present = {row[0] for row in graph.read(_PRESENT[label], {"ids": wanted}).rows}
+    return [identifier for identifier in wanted if identifier not in present]
+
+
+def require(graph: GraphReader, label: NodeType, ids: Iterable[str]) -> None:
+    """Do nothing if every id is in the graph.
+
+    Raises
+    ------
+    QueryError
+        If one is not; names ids that look alike.
+    """
+    absent = missing(graph, label, ids)
+    if not absent:
+        return
+    named = ", ".join(repr(_shorten(identifier)) for identifier in absent[:5])
+    if len(absent) > 5:
+        named += f" and {len(absent) - 5} more"
+    kind = label.value.lower()
+    alike = _alike(graph, label, absent[0])
+    hint = f"did you mean {', '.join(alike)}? " if alike else ""
+    raise QueryError(
+        f"no {kind} {named} in this knowledge base",
+        fix=hint + _FIXES[label],
+    )
+
+
+def _alike(graph: GraphReader, label: NodeType, identifier: str) -> list[str]:
+    if label not in _ALIKE:
+        return []
+    for length in (len(identifier) - 1, len(identifier) // 2, 1):
+        if length < 1:
+            continue
+        rows = graph.read(_ALIKE[label], {"start": identifier[:length]}).rows
+        close = get_close_matches(identifier, [row[0] for row in rows], n=3, cutoff=0.6)
+        if close:
+            return close
+    return []
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
