@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kg.store import GraphReader
@@ -190,10 +190,13 @@ def _rank(edge: CobuyEdge) -> tuple[float, float, str]:
     return -typicality, -plausibility, edge.assertion_id
 
 
-def _ids(products: Sequence[str]) -> list[str]:
-    if not products:
+def _ids(products: object) -> list[str]:
+    if isinstance(products, str) or not isinstance(products, Iterable):
+        return [_id("product", products)]
+    ids = list(dict.fromkeys(_id("product", product) for product in products))
+    if not ids:
         raise UsageError("no product was given", fix="name at least one product")
-    return list(dict.fromkeys(_id("product", product) for product in products))
+    return ids
 
 
 def _id(name: str, value: object) -> str:

@@ -63,13 +63,14 @@ def require(graph: GraphReader, label: NodeType, ids: Iterable[str]) -> None:
 def _alike(graph: GraphReader, label: NodeType, identifier: str) -> list[str]:
     if label not in _ALIKE:
         return []
-    for length in (len(identifier) - 1, len(identifier) // 2, 1):
-        if length < 1:
-            continue
-        rows = graph.read(_ALIKE[label], {"start": identifier[:length]}).rows
+    starts = [identifier, identifier.upper(), identifier.lower()]
+    starts += [identifier[:length] for length in (len(identifier) - 1, len(identifier) // 2, 1)]
+    for start in dict.fromkeys(filter(None, starts)):
+        rows = graph.read(_ALIKE[label], {"start": start}).rows
         close = get_close_matches(identifier, [row[0] for row in rows], n=3, cutoff=0.6)
+        close += [row[0] for row in rows[:1] if row[0].casefold() == identifier.casefold()]
         if close:
-            return close
+            return list(dict.fromkeys(close))
     return []
 
 
