@@ -1,0 +1,1 @@
+"""Importers of intentions that somebody else has generated, one file for each format."""
