@@ -14,6 +14,8 @@ import orjson
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from queries.results import Table
+
 Progress = Callable[[str, int, int | None], None]
 
 json_option = click.option(
@@ -64,15 +66,32 @@ def table(
         Headings of the columns to align right.
     """
     from rich import box
-    from rich.table import Table
+    from rich.table import Table as Grid
     from rich.text import Text
 
-    shown = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    shown = Grid(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for name in columns:
         shown.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(Text(cell(value)) for value in row))
     console().print(shown)
+
+
+def show(answer: Table, *, as_json: bool) -> None:
+    """Print the answer to a Cypher or a named query."""
+    if as_json:
+        emit_json({"columns": answer.columns, "rows": answer.rows, "truncated": answer.truncated})
+        return
+    if not answer.rows:
+        say("no rows")
+    numbers = [
+        name
+        for name, *values in zip(answer.columns, *answer.rows, strict=True)
+        if any(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    ]
+    table(answer.columns, answer.rows, right=numbers)
+    if answer.truncated:
+        say(f"only the first {len(answer.rows):,} rows are shown; --limit shows more")
 
 
 def cell(value: Any) -> str:

@@ -1,0 +1,66 @@
+"""``intentkg cobuy``: why is this product bought, with what?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from intentkg import output
+from intentkg.filters import edge_filters
+
+
+@click.command("cobuy", epilog="Example: intentkg cobuy my.kg SMP0001 --top-k 1 --accepted")
+@click.argument("kb", type=click.Path(path_type=Path))
+@click.argument("a")
+@click.argument("b", required=False)
+@click.option("--top-k", type=click.IntRange(min=1), help="Best intentions per relation.")
+@click.option("--limit", type=click.IntRange(min=1), help="Most edges in all.")
+@edge_filters
+@output.json_option
+def command(
+    kb: Path,
+    a: str,
+    b: str | None,
+    top_k: int | None,
+    limit: int | None,
+    relations: tuple[str, ...],
+    min_plausibility: float | None,
+    min_typicality: float | None,
+    accepted: bool | None,
+    as_json: bool,
+) -> None:
+    """Pull the intentions of product A's co-buys, or of the pair A and B."""
+    import intentkg
+
+    with intentkg.open(kb) as base:
+        edges = base.cobuy(
+            a,
+            b,
+            relations=relations or None,
+            top_k=top_k,
+            limit=limit,
+            min_plausibility=min_plausibility,
+            min_typicality=min_typicality,
+            accepted=accepted,
+        )
+    if as_json:
+        output.emit_json({"edges": edges.to_dicts()})
+        return
+    if not edges:
+        output.say("no intentions found for this; loosen the filters, or see: intentkg query KB")
+    output.table(
+        ["with", "relation", "intention", "plausible", "typical", "accepted"],
+        (
+            (
+                f"{e.a} + {e.b}" if b is None and a not in (e.a, e.b) else e.b if e.a == a else e.a,
+                e.relation,
+                e.text,
+                e.plausibility,
+                e.typicality,
+                e.accepted,
+            )
+            for e in edges
+        ),
+        right=["plausible", "typical"],
+    )

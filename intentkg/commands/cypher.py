@@ -1,0 +1,41 @@
+"""``intentkg cypher``: run a read-only Cypher query."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from intentkg import output
+from intentkg.filters import limits
+
+
+@click.command(
+    "cypher",
+    epilog=(
+        'Example: intentkg cypher my.kg "MATCH (c:CoBuy)-[r:UsedFor]->(i:Intention) '
+        'WHERE r.typicality >= $t RETURN i.text, r.typicality" -p t=0.8'
+    ),
+)
+@click.argument("kb", type=click.Path(path_type=Path))
+@click.argument("query")
+@click.option(
+    "-p",
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter, used as $NAME; VALUE is JSON or else a string.",
+)
+@limits
+@output.json_option
+def command(
+    kb: Path, query: str, params: tuple[str, ...], timeout: float, limit: int | None, as_json: bool
+) -> None:
+    """Run a Cypher QUERY; it can read, not change."""
+    import intentkg
+    from queries.cypher import parse_parameters
+
+    with intentkg.open(kb) as base:
+        table = base.cypher(query, parse_parameters(params), timeout=timeout, limit=limit or 10_000)
+    output.show(table, as_json=as_json)

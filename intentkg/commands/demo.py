@@ -1,0 +1,130 @@
+"""``intentkg demo``: the whole way on the bundled sample, printed step by step."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from intentkg import output
+
+SEARCH = "stay dry when it rains"
+PRODUCT = "SMP0001"
+CYPHER = (
+    "MATCH (i:Intention)<-[r]-(h)\n"
+    "RETURN i.text AS intention, collect(DISTINCT type(r)) AS relations, count(h) AS heads\n"
+    "ORDER BY heads DESC, intention LIMIT 5"
+)
+
+
+@click.command("demo", epilog="Example: intentkg demo demo.kg")
+@click.argument("directory", default="demo.kg", type=click.Path(path_type=Path), metavar="[DIR]")
+@output.json_option
+def command(directory: Path, as_json: bool) -> int:
+    """Build a knowledge base from the bundled sample in DIR (demo.kg) and query it."""
+    start = time.perf_counter()
+    show = _Steps(quiet=as_json)
+    with output.progress(quiet=as_json) as progress:
+        report = walk(directory, show, progress)
+    report["seconds"] = round(time.perf_counter() - start, 2)
+    if as_json:
+        output.emit_json(report)
+        return 0
+    click.echo(f"\nDone in {report['seconds']:.1f} s. What to type next:\n")
+    for line in next_commands(directory):
+        click.echo(f"  {line}")
+    return 0
+
+
+def walk(directory: Path, show: _Steps, progress: output.Progress) -> dict[str, Any]:
+    """Go all the way from files to answers; returns what there was to see."""
+    import intentkg
+    from intentkg import sample
+    from intentkg.intake import take_in
+    from kg.directory import Directory
+
+    show.step("Ingest the sample: products, co-buys, posts and their images")
+    place = Directory.create(directory)
+    for name, path in sample.FILES:
+        kind = "intentions" if name == "intentions" else "records"
+        if kind == "intentions":
+            show.step("Import the intentions that were written for them by hand")
+        [result] = take_in(place, [path], kind=kind, format=name, source=sample.SOURCE)
+        if result.error is not None:
+            raise result.error
+        show.say(f"{path.name}: {_stored(result)}")
+
+    with intentkg.open(directory) as base:
+        show.step("Build the graph and the vectors")
+        report = base.build(progress=progress)
+        show.say(str(report))
+
+        show.step(f'Search by meaning: "{SEARCH}"')
+        hits = base.search(SEARCH, k=3, heads=1)
+        show.table(
+            ["score", "intention", "relation", "of"],
+            [(h.score, h.text, h.heads[0].relation, h.heads[0].label) for h in hits],
+        )
+
+        show.step(f"Pull why {PRODUCT} is bought, and with what")
+        edges = base.cobuy(PRODUCT, top_k=1, accepted=True, limit=6)
+        show.table(
+            ["with", "relation", "intention", "typical"],
+            [(e.b if e.a == PRODUCT else e.a, e.relation, e.text, e.typicality) for e in edges],
+        )
+
+        show.step("Ask in Cypher which intentions most heads share")
+        show.say(CYPHER)
+        table = base.cypher(CYPHER)
+        show.table(table.columns, table.rows)
+        return {
+            "knowledge_base": str(directory),
+            "counts": base.counts(),
+            "search": {"text": SEARCH, "results": hits.to_dicts()},
+            "cobuy": {"product": PRODUCT, "edges": edges.to_dicts()},
+            "cypher": {"query": CYPHER, "columns": table.columns, "rows": table.rows},
+            "next": next_commands(directory),
+        }
+
+
+def next_commands(directory: Path) -> list[str]:
+    """Commands worth trying on the sample."""
+    return [
+        f'intentkg search {directory} "a present for someone who likes coffee" --head-type CoBuy',
+        f"intentkg cobuy {directory} SMP0001 SMP0002",
+        f"intentkg query {directory}",
+        f"intentkg status {directory}",
+        "intentkg ingest my.kg YOUR_FILE      # posts, products or co-buys of your own",
+    ]
+
+
+def _stored(result: Any) -> str:
+    tables = result.summary.tables
+    parts = [
+        f"{t.added or t.unchanged:,} {table}{'' if t.added else ' (known already)'}"
+        for table, t in tables.items()
+    ]
+    return ", ".join(parts)
+
+
+class _Steps:
+    """Numbered headings, and what happened under them."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._number = 0
+
+    def step(self, title: str) -> None:
+        self._number += 1
+        if not self._quiet:
+            click.echo(click.style(f"\n{self._number}. {title}", bold=True))
+
+    def say(self, text: str) -> None:
+        if not self._quiet:
+            click.echo("".join(f"   {line}\n" for line in text.splitlines()), nl=False)
+
+    def table(self, columns: list[str], rows: list[Any]) -> None:
+        if not self._quiet:
+            output.table(columns, rows, right=["score", "typical", "heads"])
