@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,14 +133,7 @@ class EmbeddedGraph:
         with self._lock:
             self._check_open()
             if self._database is None:
-                import grafeo
-
-                try:
-                    self._database = grafeo.GrafeoDB.open_read_only(str(self._readable()))
-                except Exception as error:  # the engine raises OSError, GrafeoError and others
-                    raise CorruptError(
-                        f"the graph {self.path} cannot be opened: {error}", fix=self._mend()
-                    ) from None
+                self._database = self._opened(_open_file)
             return self._database
 
     def _read_in_worker(
@@ -168,14 +161,19 @@ class EmbeddedGraph:
         with self._lock:
             self._check_open()
             if self._worker is None or not self._worker.alive:
-                self._worker = Worker(self._readable(), self._memory, fix=self._mend())
+                self._worker = self._opened(lambda path: Worker(path, self._memory))
             return self._worker
 
-    def _readable(self) -> Path:
-        """The file to open: of a newer generation, if ours has been removed meanwhile."""
-        if not self.path.exists():
-            self._state = self._current()
-        return self.path
+    def _opened[T](self, how: Callable[[Path], T]) -> T:
+        """Open our file; a newer generation's if ours was removed before we came to it."""
+        while True:
+            path = self.path
+            try:
+                return how(path)
+            except CorruptError as error:
+                if path.exists():
+                    raise CorruptError(error.message, fix=self._mend()) from None
+                self._state = self._current()  # which raises if the file is missing there, too
 
     def _current(self) -> GraphState:
         """The state that ``kb.json`` names, with its file checked."""
@@ -207,3 +205,12 @@ class EmbeddedGraph:
     def _check_open(self) -> None:
         if self._closed:
             raise QueryError("the graph was closed", fix="open the knowledge base again")
+
+
+def _open_file(path: Path) -> grafeo.GrafeoDB:
+    import grafeo
+
+    try:
+        return grafeo.GrafeoDB.open_read_only(str(path))
+    except Exception as error:  # the engine raises GrafeoError, OSError and others
+        raise CorruptError(f"the graph {path} cannot be opened: {error}") from None

@@ -87,7 +87,7 @@ class _Plain:
     def _node_id(self, internal: int) -> Any:
         if internal not in self._ids:
             node = self._database.get_node(internal)
-            self._ids[internal] = None if node is None else node.get("id")
+            self._ids[internal] = None if node is None else node.properties.get("id")
         return self._ids[internal]
 
 

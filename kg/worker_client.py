@@ -33,8 +33,6 @@ class Worker:
         The graph's file.
     memory
         Bytes that a query may take beyond the graph itself; 0 for no limit.
-    fix
-        The command that mends a file which the engine cannot open.
 
     Raises
     ------
@@ -42,7 +40,7 @@ class Worker:
         If the engine cannot open the file.
     """
 
-    def __init__(self, path: Path, memory: int, *, fix: str) -> None:
+    def __init__(self, path: Path, memory: int) -> None:
         # -P: the folder of the script must not come before the standard library.
         # A session of its own: Ctrl-C reaches the person's process only, which then kills this.
         self._process = subprocess.Popen(
@@ -67,8 +65,7 @@ class Worker:
         if not greeting.get("ready"):
             self.close()
             raise CorruptError(
-                f"the graph {path} cannot be opened: {greeting.get('error', 'the reader died')}",
-                fix=fix,
+                f"the graph {path} cannot be opened: {greeting.get('error', 'the reader died')}"
             )
 
     @property
