@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+from ingest import reading
+from ingest.images import with_images
 from intentkg.sample import FILES, FOLDER, SOURCE
 from intentkg.sample.drawing.__main__ import draw_all
 from intentkg.sample.drawing.album import ALBUM
 from schema import relations
 from schema.identity import cobuy_id, intention_id, normalise_text, post_id
+from schema.records import ImageBlob, Rejection, Rows
 
 FIRST, SECOND = "hand-written sample", "second hand-written sample"
 
@@ -67,6 +70,25 @@ def test_files_are_listed_in_the_order_in_which_they_can_be_read() -> None:
     assert all(path.is_file() for _, path in FILES)
     listed = {path.name for _, path in FILES}
     assert {path.name for path in FOLDER.iterdir() if path.suffix in (".jsonl", ".csv")} == listed
+
+
+def test_the_readers_recognise_and_read_it_whole_with_its_pictures() -> None:
+    rows: Counter[str] = Counter()
+    blobs: list[ImageBlob] = []
+    for name, path in FILES:
+        assert reading.detect(path).name == name
+        for item in with_images(reading.read(path, name, reading.Options(source=SOURCE))):
+            assert not isinstance(item, Rejection), item
+            if isinstance(item, ImageBlob):
+                blobs.append(item)
+            elif isinstance(item, Rows):
+                if name != "cobuys" or item.table == "cobuys":
+                    rows[item.table] += item.batch.num_rows
+                for row in item.batch.to_pylist():
+                    assert all(ref["id"] and not ref["error"] for ref in row.get("images") or ())
+    assert rows == {"products": 60, "cobuys": 44, "posts": 40, "assertions": 643}
+    # What is stored is the very file: there is no metadata to take out.
+    assert {blob.data for blob in blobs} == {p.read_bytes() for p in (FOLDER / "images").iterdir()}
 
 
 def test_every_id_is_unique_and_resolves() -> None:
