@@ -1,0 +1,502 @@
+"""Every named query against the same answer computed from the facts in plain Python."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from query_world import Edge, World, best_first, random_world
+
+from kg.embedded import EmbeddedGraph
+from queries import named
+from queries.named import get_query, list_queries, parse_query, run_named
+from queries.parameters import TYPES
+from schema import relations
+from schema.errors import QueryError, UnknownQueryError, UnknownRelationError, UsageError
+
+Rows = list[list[Any]]
+ORACLES: dict[str, Callable[..., Rows]] = {}
+SEEDS = (1, 2, 3)
+
+
+def oracle(function: Callable[..., Rows]) -> Callable[..., Rows]:
+    ORACLES[function.__name__.replace("_", "-")] = function
+    return function
+
+
+def kept(edges: Any, rejected: bool) -> list[Edge]:
+    return [edge for edge in edges if rejected or edge.accepted is not False]
+
+
+def top(edges: Any) -> float | None:
+    return max((edge.typicality for edge in edges if edge.typicality is not None), default=None)
+
+
+def by_head(world: World) -> dict[str, list[Edge]]:
+    found = defaultdict(list)
+    for edge in world.edges.values():
+        found[edge.head_type, edge.head].append(edge)
+    return found
+
+
+def titles(world: World, product: str) -> str | None:
+    return world.products[product]["title"]
+
+
+@oracle
+def why_bought_together(world: World, a: str, b: str, rejected: bool = False) -> Rows:
+    edges = [e for e in world.heads("CoBuy") if set(world.cobuys[e.head][:2]) == {a, b}]
+    return [
+        [
+            e.relation,
+            e.text,
+            e.plausibility,
+            e.typicality,
+            e.accepted,
+            list(e.models),
+            e.intention,
+            e.id,
+        ]
+        for e in sorted(kept(edges, rejected), key=best_first)
+    ]
+
+
+@oracle
+def same_intention_cobuys(world: World, product: str, rejected: bool = False) -> Rows:
+    edges = kept(world.heads("CoBuy"), rejected)
+    mine = world.cobuys_of(product)
+    wanted = {e.intention for e in edges if e.head in mine}
+    shared = defaultdict(set)
+    for edge in edges:
+        if edge.head not in mine and edge.intention in wanted:
+            shared[edge.head].add(edge.text)
+    rows = [[*world.cobuys[head], len(texts), min(texts)] for head, texts in shared.items()]
+    return sorted(rows, key=lambda r: (-r[3], -r[2], r[0], r[1]))
+
+
+@oracle
+def recommend_by_intention(world: World, product: str, rejected: bool = False) -> Rows:
+    mine = world.cobuys_of(product)
+    bought = {p for pair in mine.values() for p in pair[:2]} | {product}
+    edges = kept(world.heads("CoBuy"), rejected)
+    wanted = {e.intention for e in edges if e.head in mine}
+    shared = defaultdict(set)
+    for edge in edges:
+        if edge.intention in wanted:
+            for other in set(world.cobuys[edge.head][:2]) - bought:
+                shared[other].add(edge.text)
+    rows = [[p, titles(world, p), len(texts), min(texts)] for p, texts in shared.items()]
+    return sorted(rows, key=lambda r: (-r[2], r[0]))
+
+
+@oracle
+def shared_post_intentions(world: World, a: str, b: str) -> Rows:
+    posts = world.heads("Post")
+    return sorted(
+        (
+            [e.text, e.relation, f.relation, e.intention]
+            for e in posts
+            if e.head == a
+            for f in posts
+            if f.head == b and f.intention == e.intention
+        ),
+        key=lambda r: (r[0], r[3], r[1], r[2]),
+    )
+
+
+@oracle
+def similar_posts(world: World, post: str) -> Rows:
+    wanted = {e.intention for e in world.heads("Post") if e.head == post}
+    shared = defaultdict(set)
+    for edge in world.heads("Post"):
+        if edge.head != post and edge.intention in wanted:
+            shared[edge.head].add(edge.text)
+    rows = [[p, world.posts[p], len(texts), min(texts)] for p, texts in shared.items()]
+    return sorted(rows, key=lambda r: (-r[2], r[0]))
+
+
+@oracle
+def category_intentions(world: World, category: str, rejected: bool = False) -> Rows:
+    inside = {p for p, v in world.products.items() if category in (v["categories"] or [])}
+    found = defaultdict(list)
+    for edge in kept(world.heads("CoBuy"), rejected):
+        if inside & set(world.cobuys[edge.head][:2]):
+            found[edge.text, edge.intention].append(edge)
+    rows = [[t, len({e.head for e in es}), top(es), i] for (t, i), es in found.items()]
+    return sorted(rows, key=lambda r: (-r[1], r[0], r[3]))
+
+
+@oracle
+def products_of_intention(world: World, intention: str, rejected: bool = False) -> Rows:
+    found = defaultdict(list)
+    for edge in kept(world.edges.values(), rejected):
+        if edge.intention == intention and edge.head_type == "Product":
+            found[edge.head].append(edge)
+        if edge.intention == intention and edge.head_type == "CoBuy":
+            for product in world.cobuys[edge.head][:2]:
+                found[product].append(edge)
+    rows = [[p, titles(world, p), len(es), top(es)] for p, es in found.items()]
+    return sorted(rows, key=lambda r: (-r[2], r[0]))
+
+
+@oracle
+def intentions_of_product(
+    world: World, product: str, head: str | None = None, rejected: bool = False
+) -> Rows:
+    mine = {*world.cobuys_of(product), product}
+    found = defaultdict(list)
+    for e in kept(world.edges.values(), rejected):
+        if e.head in mine and head in (None, e.head_type):
+            found[e.text, e.head_type, e.intention].append(e)
+    rows = [
+        [t, kind, len({e.relation for e in es}), len({e.head for e in es}), top(es), i]
+        for (t, kind, i), es in found.items()
+    ]
+    return sorted(rows, key=lambda r: (-r[3], -r[2], r[0], r[5], r[1]))
+
+
+@oracle
+def top_cobuys(world: World, product: str, rejected: bool = False) -> Rows:
+    edges = by_head(world)
+    rows = []
+    for key, (a, b, support) in world.cobuys_of(product).items():
+        other = b if a == product else a
+        mine = sorted(kept(edges.get(("CoBuy", key), []), rejected), key=best_first)
+        best = (mine[0].relation, mine[0].text) if mine else (None, None)
+        rows.append([other, titles(world, other), support, len(mine), *best])
+    return sorted(rows, key=lambda r: (-r[2], r[0]))
+
+
+@oracle
+def models_agree(world: World, model: str, other: str, relation: str | None = None) -> Rows:
+    edges = [
+        e
+        for e in world.heads("CoBuy")
+        if {model, other} <= set(e.models) and relation in (None, e.relation)
+    ]
+    edges.sort(key=lambda e: (-1 if e.typicality is None else -e.typicality - 2, e.id))
+    return [
+        [*world.cobuys[e.head][:2], e.relation, e.text, e.typicality, list(e.models), e.id]
+        for e in edges
+    ]
+
+
+@oracle
+def review_low_typicality(world: World, below: float = 0.5, head: str | None = None) -> Rows:
+    edges = [
+        e
+        for e in world.edges.values()
+        if e.accepted and e.typicality is not None and e.typicality < below
+        if head in (None, e.head_type)
+    ]
+    edges.sort(key=lambda e: (e.typicality, e.id))
+    return [
+        [e.head_type, e.head, e.relation, e.text, e.typicality, e.plausibility, e.id] for e in edges
+    ]
+
+
+@oracle
+def relations_by_model(world: World) -> Rows:
+    found = Counter((m, e.head_type, e.relation) for e in world.edges.values() for m in e.models)
+    rows = [[*key, n] for key, n in found.items()]
+    return sorted(rows, key=lambda r: (r[0], r[1], -r[3], r[2]))
+
+
+@oracle
+def relations_by_source(world: World) -> Rows:
+    found, judged = Counter(), Counter()
+    for edge in world.edges.values():
+        for source in edge.sources:
+            found[source, edge.head_type, edge.relation] += 1
+            judged[source, edge.head_type, edge.relation] += edge.accepted is not None
+    rows = [[*key, n, judged[key]] for key, n in found.items()]
+    return sorted(rows, key=lambda r: (r[0], r[1], -r[3], r[2]))
+
+
+@oracle
+def rejected_by_relation(world: World, model: str | None = None) -> Rows:
+    no, all_ = Counter(), Counter()
+    for e in world.edges.values():
+        if e.accepted is not None and (model is None or model in e.models):
+            all_[e.head_type, e.relation] += 1
+            no[e.head_type, e.relation] += not e.accepted
+    rows = [[*key, no[key], n, no[key] / n] for key, n in all_.items()]
+    return sorted(rows, key=lambda r: (-r[2], r[0], r[1]))
+
+
+@oracle
+def contested_intentions(world: World) -> Rows:
+    yes, no = Counter(), Counter()
+    for edge in world.edges.values():
+        yes[edge.intention] += edge.accepted is True
+        no[edge.intention] += edge.accepted is False
+    rows = [[t, yes[i], no[i], i] for i, t in world.intentions.items() if yes[i] and no[i]]
+    return sorted(rows, key=lambda r: (-min(r[1:3]), -sum(r[1:3]), r[0], r[3]))
+
+
+@oracle
+def posts_and_cobuys(world: World) -> Rows:
+    posts, cobuys = defaultdict(set), defaultdict(set)
+    for edge in world.edges.values():
+        {"Post": posts, "CoBuy": cobuys}.get(edge.head_type, defaultdict(set))[edge.intention].add(
+            edge.head
+        )
+    rows = [
+        [t, len(posts[i]), len(cobuys[i]), i]
+        for i, t in world.intentions.items()
+        if posts[i] and cobuys[i]
+    ]
+    return sorted(rows, key=lambda r: (-r[1] - r[2], r[0], r[3]))
+
+
+@oracle
+def coverage_gaps(world: World, min_cobuys: int = 2) -> Rows:
+    told = {e.head for e in world.heads("CoBuy")}
+    rows = []
+    for product in world.products:
+        mine = world.cobuys_of(product)
+        if len(mine) >= min_cobuys and not told & set(mine):
+            rows.append(
+                [product, titles(world, product), len(mine), sum(p[2] for p in mine.values())]
+            )
+    return sorted(rows, key=lambda r: (-r[2], -r[3], r[0]))
+
+
+@oracle
+def bridge_products(world: World, min_categories: int = 2) -> Rows:
+    rows = []
+    for product, values in world.products.items():
+        own = set(values["categories"] or [])
+        reached, partners = set(), set()
+        for pair in world.cobuys_of(product).values():
+            (other,) = set(pair[:2]) - {product}
+            new = set(world.products[other]["categories"] or []) - own
+            reached |= new
+            partners |= {other} if new else set()
+        if len(reached) >= min_categories:
+            rows.append([product, values["title"], len(reached), len(partners)])
+    return sorted(rows, key=lambda r: (-r[2], -r[3], r[0]))
+
+
+@oracle
+def top_intentions(
+    world: World, relation: str | None = None, head: str | None = None, rejected: bool = False
+) -> Rows:
+    found = defaultdict(list)
+    for e in kept(world.edges.values(), rejected):
+        if relation in (None, e.relation) and head in (None, e.head_type):
+            found[e.text, e.intention].append(e)
+    rows = [
+        [t, len({(e.head_type, e.head) for e in es}), top(es), i] for (t, i), es in found.items()
+    ]
+    return sorted(rows, key=lambda r: (-r[1], r[0], r[3]))
+
+
+def worlds() -> dict[int, World]:
+    made = {}
+    for seed in SEEDS:
+        world = random_world(seed)
+        # Products with pairs that no intention is about, so that coverage gaps have answers.
+        names = [world.product(f"gap{n}", None, "kitchen") for n in range(4)]
+        for n, name in enumerate(names):
+            for other in names[:n]:
+                world.cobuy(name, other, n)
+        made[seed] = world
+    return made
+
+
+WORLDS = worlds()
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory: pytest.TempPathFactory):
+    opened = {
+        seed: world.open(tmp_path_factory.mktemp("named") / "kb") for seed, world in WORLDS.items()
+    }
+    yield opened
+    for graph in opened.values():
+        graph.close()
+
+
+def values(world: World, parameter: named.Parameter) -> list[Any]:
+    """Values to try for a parameter; `...` leaves it out."""
+    pairs = {
+        "product": [*list(world.products)[:9], "gap1"],
+        "post": list(world.posts)[:5],
+        "intention": list(world.intentions)[:8],
+        "relation": ["UsedFor", "Open", "xWant"],
+        "head": ["CoBuy", "Product"],
+        "boolean": [True],
+        "number": [0.3],
+        "integer": [1],
+        "string": ["m1", "m2"] if "model" in parameter.name + parameter.description else ["garden"],
+    }
+    return pairs[parameter.type] if parameter.required else [..., *pairs[parameter.type]]
+
+
+def combinations(world: World, query: named.NamedQuery) -> list[dict[str, Any]]:
+    asked: list[dict[str, Any]] = [{}]
+    for parameter in query.parameters:
+        if parameter.name != "limit":
+            asked = [
+                {**one, **({} if value is ... else {parameter.name: value})}
+                for one in asked
+                for value in values(world, parameter)
+            ]
+    return [one for one in asked if one.get("a") is None or one["a"] != one["b"]]
+
+
+@pytest.mark.parametrize("name", [query.name for query in list_queries()])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_answer_is_what_the_facts_say(graphs: dict[int, EmbeddedGraph], name: str, seed: int):
+    world, query = WORLDS[seed], get_query(name)
+    nonempty = 0
+    for given in combinations(world, query):
+        want = ORACLES[name](world, **given)
+        bound = query.bind({**given, "limit": 1000})
+        got = graphs[seed].read(query.cypher, bound)
+        assert got.rows == want, given
+        assert got.columns == [column for column, _ in query.columns]
+        few = graphs[seed].read(query.cypher, query.bind({**given, "limit": 2}))
+        assert few.rows == want[:2], given
+        nonempty += bool(want)
+    assert nonempty, "no parameters gave an answer, so this test proves nothing"
+
+
+def test_there_is_an_oracle_for_each_query_and_enough_of_them():
+    assert set(ORACLES) == {query.name for query in list_queries()}
+    assert len(ORACLES) >= 14
+
+
+@pytest.mark.parametrize("query", list_queries(), ids=lambda q: q.name)
+def test_each_file_is_complete_and_deterministic(query: named.NamedQuery):
+    file = Path(named.__file__).parent / "named" / f"{query.name}.cypher"
+    assert parse_query(file.read_text(encoding="utf-8"), file.name) == query
+    assert "ORDER BY" in query.cypher
+    assert query.cypher.endswith("LIMIT $limit")
+    used = set(named.re.findall(r"\$(\w+)", query.cypher))
+    assert used == {parameter.name for parameter in query.parameters}
+    for parameter in query.parameters:
+        if not parameter.required and parameter.default is not None:
+            TYPES[parameter.type].check(parameter.name, parameter.default)
+    # Neo4j 5 and the embedded engine both have to understand it.
+    for word in ("apoc", "CREATE", "MERGE", "LOAD"):
+        assert word not in query.cypher
+    assert not named.re.search(r":\w+\|", query.cypher), "a label or type alternative"
+    assert query.title.endswith("?")
+    assert query.description.endswith(".")
+
+
+def test_a_run_through_the_door(graphs: dict[int, EmbeddedGraph]):
+    world = WORLDS[1]
+    product = next(p for p in world.products if top_cobuys(world, p))
+    table = run_named(graphs[1], "top-cobuys", {"product": f" {product} ", "limit": "3"})
+    assert table.rows == top_cobuys(world, product)[:3]
+    assert not table.truncated
+    assert run_named(graphs[1], "relations-by-model", limit=2).truncated
+    text = next(iter(world.intentions.values()))
+    by_text = run_named(graphs[1], "products-of-intention", {"intention": f" {text.upper()}."})
+    key = world.edges[next(e for e in world.edges if world.edges[e].text == text)].intention
+    assert by_text == run_named(graphs[1], "products-of-intention", {"intention": key})
+    assert by_text.rows
+
+
+@pytest.mark.parametrize("type_name", sorted(TYPES))
+def test_text_from_a_command_line_is_brought_to_its_type(type_name: str):
+    good = {
+        "string": [("5", "5"), ("null", "null")],
+        "product": [(" 0042 ", "0042"), ("12", "12")],
+        "post": [("s:1 ", "s:1")],
+        "intention": [("Keep warm.", "in_")],
+        "relation": [("UsedFor", "UsedFor"), ("xWant", "xWant")],
+        "head": [("cobuy", "CoBuy"), ("Post", "Post")],
+        "integer": [("7", 7), (7, 7)],
+        "number": [("0.25", 0.25), (1, 1.0)],
+        "boolean": [("true", True), ("No", False), (False, False)],
+    }
+    bad = {
+        "string": ["", " ", 5, None, "\ud800"],
+        "product": ["", 5, None, ["a"]],
+        "post": ["", 5],
+        "intention": [" ", 5, {}],
+        "relation": ["usedFor", "", 5, "UsedFor]->() DELETE n //"],
+        "head": ["Image", "", 5],
+        "integer": ["x", "1.5", 1.5, 0, -3, True, None, 2**40, ""],
+        "number": ["x", "nan", "inf", True, None, [], 10**400],
+        "boolean": ["maybe", 1, None, ""],
+    }
+    check = TYPES[type_name].check
+    for given, want in good[type_name]:
+        found = check("it", given)
+        assert found == want or (type_name == "intention" and found.startswith(want))
+        assert type(found) is type(want)
+    for given in bad[type_name]:
+        with pytest.raises(UsageError) as caught:
+            check("it", given)
+        assert caught.value.fix
+
+
+def test_an_unknown_name_or_parameter_is_told_with_what_comes_close():
+    with pytest.raises(UnknownQueryError, match="no named query 'top-cobuy'") as caught:
+        get_query("top-cobuy")
+    assert "did you mean top-cobuys" in caught.value.fix
+    assert "why-bought-together" in caught.value.fix
+    query = get_query("top-cobuys")
+    with pytest.raises(UnknownQueryError, match="no parameter 'produkt'") as caught:
+        query.bind({"produkt": "P01"})
+    assert "did you mean 'product'" in caught.value.fix
+    with pytest.raises(UnknownQueryError, match="top-cobuys needs product") as caught:
+        query.bind({"limit": 3})
+    assert "product=" in caught.value.fix
+    with pytest.raises(UnknownRelationError):
+        get_query("models-agree").bind({"model": "a", "other": "b", "relation": "likes"})
+    with pytest.raises(UnknownQueryError):
+        get_query(None)  # type: ignore[arg-type]
+
+
+def test_null_is_allowed_only_where_it_is_the_default():
+    query = get_query("models-agree")
+    bound = query.bind({"model": "null", "other": "b", "relation": "null"})
+    assert bound["model"] == "null"
+    assert bound["relation"] is None
+    with pytest.raises(UsageError):
+        query.bind({"model": None, "other": "b"})
+
+
+def test_an_empty_answer_about_something_unknown_says_so(graphs: dict[int, EmbeddedGraph]):
+    for name, given, what in (
+        ("top-cobuys", {"product": "nope"}, "no product 'nope'"),
+        ("why-bought-together", {"a": "P01", "b": "nope"}, "no product 'nope'"),
+        ("similar-posts", {"post": "s1:99"}, "no post 's1:99'"),
+        ("products-of-intention", {"intention": "fly to the moon"}, "no intention 'in_"),
+    ):
+        with pytest.raises(QueryError, match=what) as caught:
+            run_named(graphs[1], name, given)
+        assert caught.value.fix
+    assert run_named(graphs[1], "category-intentions", {"category": "nope"}).rows == []
+
+
+def test_rows_of_nowhere_do_not_hide_in_the_registry():
+    for query in list_queries():
+        for word in named.re.findall(r"\[\w*:(\w+)", query.cypher):
+            assert word in {"OF", "CO_BUY"} or word in relations.names()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "// name: x\nRETURN 1 AS a",
+        "// name: x\n// title: y\n// description: z\n// returns: a — b",
+        "// name: x\n// title: y\n// description: z\n// returns: a — b\n// hello\nRETURN 1 AS a",
+        "// name: x\n// name: x\n// title: y\n// description: z\n// returns: a — b\nRETURN 1",
+        "// name: x\n// title: y\n// description: z\n// returns: a b\nRETURN 1 AS a",
+        "// name: x\n// title: y\n// description: z\n// param: p nothing — q\n"
+        "// returns: a — b\nRETURN 1 AS a",
+    ],
+)
+def test_a_careless_header_is_refused(text: str):
+    with pytest.raises(ValueError, match="x\\.cypher"):
+        parse_query(text, "x.cypher")
