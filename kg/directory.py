@@ -125,16 +125,23 @@ class Directory:
             ) from None
         staging = self.root / _STAGING
         try:
-            (self.root / _OWNER).write_text(
-                json.dumps({"pid": os.getpid(), "purpose": purpose}), encoding="utf-8"
-            )
-            shutil.rmtree(staging, ignore_errors=True)
-            staging.mkdir(parents=True)
-            self._sweep()
+            try:
+                (self.root / _OWNER).write_text(
+                    json.dumps({"pid": os.getpid(), "purpose": purpose}), encoding="utf-8"
+                )
+                shutil.rmtree(staging, ignore_errors=True)
+                staging.mkdir(parents=True)
+                self._sweep()
+            except OSError as error:
+                raise StoreError(
+                    f"cannot write to {self.root}: {error.strerror}",
+                    fix="check its permissions and the free space",
+                ) from None
             yield staging
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-            (self.root / _OWNER).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self.root / _OWNER).unlink(missing_ok=True)
             lock.release()
 
     def commit(self, manifest: Manifest) -> Manifest:
@@ -144,11 +151,19 @@ class Directory:
         """
         committed = replace(manifest, revision=manifest.revision + 1)
         temporary = self.root / (MANIFEST_NAME + ".new")
-        with temporary.open("wb") as file:
-            file.write(committed.to_json())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.root / MANIFEST_NAME)
+        try:
+            with temporary.open("wb") as file:
+                file.write(committed.to_json())
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.root / MANIFEST_NAME)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise StoreError(
+                f"cannot write {self.root / MANIFEST_NAME}: {error.strerror}",
+                fix="check the permissions and the free space there; nothing was changed",
+            ) from None
         sync_directory(self.root)
         return committed
 
@@ -161,6 +176,7 @@ class Directory:
 
     def _sweep(self) -> None:
         """Remove what an interrupted writer left: parts and generations that no manifest names."""
+        (self.root / (MANIFEST_NAME + ".new")).unlink(missing_ok=True)
         try:
             kept = self.manifest().files()
         except NotAKnowledgeBaseError:

@@ -1,9 +1,13 @@
-"""What a check of a knowledge base has to say."""
+"""What a check of a knowledge base is, and what it has to say."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from kg.directory import Directory
+from kg.manifest import Manifest
 
 Severity = Literal["error", "warning", "info"]
 
@@ -29,3 +33,26 @@ class Finding:
     severity: Severity
     message: str
     fix: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes
+    ----------
+    name
+        What it looks at, for progress and for the name of a finding that it broke off.
+    run
+        Yields findings; may raise the errors of ``schema.errors``.
+    needs_parts
+        Whether it reads the parts' rows, and so makes no sense where a part is damaged.
+    """
+
+    name: str
+    run: Callable[[Directory, Manifest], Iterable[Finding]]
+    needs_parts: bool = True

@@ -91,6 +91,8 @@ def connect(
             "threads": str(os.cpu_count() or 1),
         },
     )
+    if scratch is not None:
+        scratch = scratch.absolute()
     spill = scratch or Path(tempfile.gettempdir())
     readable = [part.file for table in TABLES for part in manifest.parts(table)]
     connection.execute("SET TimeZone = 'UTC'")

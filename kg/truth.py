@@ -132,6 +132,7 @@ class Transaction(contextlib.AbstractContextManager["Transaction"]):
         self._keep_rejections = False
 
     def __enter__(self) -> Self:
+        self.directory.manifest()  # says first of all whether this is a knowledge base
         with self._exit as stack:
             self._folder = stack.enter_context(self.directory.write(self.purpose))
             self._manifest = self.directory.manifest()
