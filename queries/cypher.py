@@ -15,7 +15,7 @@ from schema.errors import UsageError
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_LIMIT = 10_000
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
 _INT64 = range(-(2**63), 2**63)
 
 

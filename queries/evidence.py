@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from kg import evidence as stored
 from kg.directory import Directory
 from queries.results import Table
 from schema.errors import QueryError, UsageError
@@ -40,7 +39,9 @@ def lookup(directory: Directory, assertion_id: str) -> Table:
             f"{assertion_id!r} is not an assertion's id",
             fix="copy assertion_id from a search, cobuy or named query; it begins with as_",
         )
-    found = stored.evidence(directory, assertion_id)
+    from kg.evidence import evidence
+
+    found = evidence(directory, assertion_id)
     if not found.num_rows:
         raise QueryError(
             f"no assertion {assertion_id} in this knowledge base",

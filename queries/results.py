@@ -58,7 +58,7 @@ class Table:
         for name, values in zip(self.columns, columns, strict=True):
             try:
                 arrays.append(pa.array(values))
-            except (pa.ArrowInvalid, pa.ArrowTypeError):
+            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
                 raise QueryError(
                     f"column {name!r} mixes types, so it fits no Arrow column",
                     fix=f"return toString({name}) in the query, or use to_dicts()",
