@@ -133,7 +133,7 @@ class EmbeddedGraph:
         with self._lock:
             self._check_open()
             if self._database is None:
-                self._database = self._opened(_open_file)
+                self._database = self._opened(open_file)
             return self._database
 
     def _read_in_worker(
@@ -207,7 +207,8 @@ class EmbeddedGraph:
             raise QueryError("the graph was closed", fix="open the knowledge base again")
 
 
-def _open_file(path: Path) -> grafeo.GrafeoDB:
+def open_file(path: Path) -> grafeo.GrafeoDB:
+    """Open a graph file for reading; a CorruptError if the engine cannot."""
     import grafeo
 
     try:

@@ -67,11 +67,8 @@ class BulkWriter:
         for piece in _pieces(batch):
             start = map(starts.__getitem__, piece.column("start").to_pylist())
             end = map(ends.__getitem__, piece.column("end").to_pylist())
-            if columns:
-                rows = rows_of(piece, columns)
-                edges = [(a, b, kind.type, row) for a, b, row in zip(start, end, rows, strict=True)]
-            else:
-                edges = [(a, b, kind.type) for a, b in zip(start, end, strict=True)]
+            rows = rows_of(piece, columns) if columns else [{}] * piece.num_rows
+            edges = [(a, b, kind.type, row) for a, b, row in zip(start, end, rows, strict=True)]
             self._database.batch_create_edges(edges)
 
     def finish(self) -> None:

@@ -86,8 +86,7 @@ class _Plain:
 
     def _node_id(self, internal: int) -> Any:
         if internal not in self._ids:
-            node = self._database.get_node(internal)
-            self._ids[internal] = None if node is None else node.properties.get("id")
+            self._ids[internal] = self._database.get_property_batch([internal], "id")[0]
         return self._ids[internal]
 
 

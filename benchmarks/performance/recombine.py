@@ -259,8 +259,9 @@ def _cycle(texts: Sequence[str], count: int) -> Iterator[tuple[int, str]]:
 
 def _rows(path: Path, delimiter: str) -> list[dict[str, str]]:
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-        return list(csv.DictReader(file, delimiter=delimiter, quoting=quoting))
+        if delimiter == "\t":
+            return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        return list(csv.DictReader(file))
 
 
 def _distinct(texts: Sequence[str]) -> list[str]:

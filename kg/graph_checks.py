@@ -1,0 +1,159 @@
+"""Does the graph hold exactly what the truth says?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from kg import sql
+from kg.directory import Directory
+from kg.embedded import open_file
+from kg.findings import Finding
+from kg.graph_build import all_parts, engine
+from kg.manifest import GraphState, Manifest, sha256_file
+from kg.projection import Projection
+from schema.errors import IntentKGError
+
+if TYPE_CHECKING:
+    import duckdb
+    import grafeo
+    import pyarrow as pa
+
+_SHOWN = 3
+
+
+def check_graph(directory: Directory, manifest: Manifest) -> Iterator[Finding]:
+    """Compare the graph file with what was written, and its content with the truth.
+
+    Yields
+    ------
+    Finding
+        ``graph-file``: missing or altered. ``graph-engine``: the engine finds it damaged.
+        ``graph-nodes``, ``graph-edges``: what is missing, or not as the truth has it; every
+        property of every node and edge is compared. ``graph-stale``, ``graph-missing``:
+        information only.
+    """
+    state = manifest.graph
+    build = f"intentkg build {directory.root}"
+    if state is None:
+        if all_parts(manifest):
+            yield Finding("graph-missing", "info", "the graph has not been built yet", build)
+        return
+    path = directory.path(state.file)
+    if not path.is_file():
+        yield Finding("graph-file", "error", f"{path} is missing; kb.json names it", build)
+        return
+    if path.stat().st_size != state.bytes or sha256_file(path) != state.sha256:
+        yield Finding(
+            "graph-file", "error", f"{path} was altered since it was built", f"{build} --fresh"
+        )
+        return
+    stale = [file for file in all_parts(manifest) if file not in set(state.parts)]
+    if stale:
+        rows = sum(p.rows for parts in manifest.tables.values() for p in parts if p.file in stale)
+        yield Finding(
+            "graph-stale", "info", f"{rows:,} rows were added since the graph was built", build
+        )
+    if not set(state.parts) <= set(all_parts(manifest)):
+        yield Finding("graph-stale", "info", "the graph was built from parts that are gone", build)
+        return
+    if state.engine != engine():
+        yield Finding(
+            "graph-stale", "info", f"the graph was made by {state.engine}, not {engine()}", build
+        )
+        return
+    try:
+        yield from _check_content(directory, manifest, state)
+    except IntentKGError as error:
+        yield Finding("graph-engine", "error", error.message, f"{build} --fresh")
+
+
+def _check_content(
+    directory: Directory, manifest: Manifest, state: GraphState
+) -> Iterator[Finding]:
+    fix = f"intentkg build {directory.root} --fresh"
+    database = open_file(directory.path(state.file))
+    try:
+        for problem in database.validate():
+            yield Finding("graph-engine", "error", f"{problem['code']}: {problem['message']}", fix)
+        then = as_of(manifest, frozenset(state.parts))
+        with sql.connect(directory, then) as connection:
+            projection = Projection(connection, directory, then)
+            schema = database.schema()
+            labels = {entry["name"]: entry["count"] for entry in schema["labels"]}
+            for label in projection.labels():
+                labels.pop(label, None)
+                query = projection.node_query(label)
+                found = _table(database, f"MATCH (n:{label})", "n", connection, query)
+                yield from _compare(connection, "graph-nodes", label, query, found, fix)
+            types = {entry["name"]: entry["count"] for entry in schema["edge_types"]}
+            for kind in projection.kinds():
+                query = projection.edge_query(kind)
+                pattern = f"MATCH (a:{kind.start})-[r:{kind.type}]->(b:{kind.end})"
+                found = _table(database, pattern, "r", connection, query)
+                types[kind.type] = types.get(kind.type, 0) - found.num_rows
+                yield from _compare(connection, "graph-edges", str(kind), query, found, fix)
+    finally:
+        database.close()
+    for label, count in labels.items():
+        if count:
+            yield Finding("graph-nodes", "error", f"{count:,} nodes with a label {label}", fix)
+    for name, count in types.items():
+        if count:
+            yield Finding(
+                "graph-edges", "error", f"{count:,} edges of type {name} between other nodes", fix
+            )
+
+
+def as_of(manifest: Manifest, parts: frozenset[str]) -> Manifest:
+    """The manifest with only those parts: the truth that a projection was made from."""
+    return Manifest(
+        format=manifest.format,
+        revision=manifest.revision,
+        tables={
+            table: tuple(part for part in found if part.file in parts)
+            for table, found in manifest.tables.items()
+        },
+    )
+
+
+def _compare(
+    connection: duckdb.DuckDBPyConnection,
+    check: str,
+    what: str,
+    expected: str,
+    found: pa.Table,
+    fix: str,
+) -> Iterator[Finding]:
+    """Compare two sets of rows, with their multiplicity."""
+    connection.register("found", found)
+    expected = f"SELECT {', '.join(map(sql.identifier, found.schema.names))} FROM ({expected})"
+    try:
+        for query, difference in (
+            (f"FROM ({expected}) EXCEPT ALL FROM found", "lack from the graph"),
+            (f"FROM found EXCEPT ALL FROM ({expected})", "in the graph are not in the truth"),
+        ):
+            rows = connection.sql(f"SELECT * FROM ({query}) LIMIT {_SHOWN}").fetchall()
+            if rows:
+                ((count,),) = connection.sql(f"SELECT count(*) FROM ({query})").fetchall()
+                shown = ", ".join("-".join(str(v) for v in row[:2]) for row in rows)
+                message = f"{what}: {count:,} rows {difference} as they stand ({shown} …)"
+                yield Finding(check, "error", message, fix)
+    finally:
+        connection.unregister("found")
+
+
+def _table(
+    database: grafeo.GrafeoDB,
+    pattern: str,
+    variable: str,
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+) -> pa.Table:
+    """The columns of an SQL query, from the graph."""
+    special = {"start": "a.id", "end": "b.id"} if variable == "r" else {}
+    columns = ", ".join(
+        f"{special.get(name, f'{variable}.{name}')} AS `{name}`"
+        for name in connection.sql(query).columns
+    )
+    return database.execute_cypher(f"{pattern} RETURN {columns}").to_arrow()
