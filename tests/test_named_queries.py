@@ -11,7 +11,7 @@ import pytest
 from query_world import Edge, World, best_first, random_world
 
 from kg.embedded import EmbeddedGraph
-from queries import named
+from queries import named, reference
 from queries.named import get_query, list_queries, parse_query, run_named
 from queries.parameters import TYPES
 from schema import relations
@@ -479,7 +479,14 @@ def test_an_empty_answer_about_something_unknown_says_so(graphs: dict[int, Embed
     assert run_named(graphs[1], "category-intentions", {"category": "nope"}).rows == []
 
 
-def test_rows_of_nowhere_do_not_hide_in_the_registry():
+def test_the_reference_is_current():
+    written = Path(__file__).parent.parent / "docs" / "queries.md"
+    assert written.read_text(encoding="utf-8") == reference.document(), (
+        "write it again: python -m queries.reference docs/queries.md"
+    )
+
+
+def test_only_types_of_the_graph_are_matched():
     for query in list_queries():
         for word in named.re.findall(r"\[\w*:(\w+)", query.cypher):
             assert word in {"OF", "CO_BUY"} or word in relations.names()
