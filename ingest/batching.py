@@ -104,6 +104,10 @@ class Collector:
                 self._ready.append(self._open.pop(table).rows())
         return True
 
+    def check(self, table: Table, row: Mapping[str, Any]) -> None:
+        """Raise a :class:`~ingest.cleaning.BadValue` if a row would not be accepted."""
+        complete(table, row, self.source)
+
     def reject(self, line: int | None, reason: str, fix: str, excerpt: str | None = None) -> None:
         """Refuse a line for a reason, with what would make it acceptable."""
         shown = None if excerpt is None else cut(excerpt) or None

@@ -6,17 +6,37 @@ function that may refuse a value raises :class:`BadValue`, which becomes the row
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
 from datetime import UTC, date, datetime, timedelta
-from html.parser import HTMLParser
 from typing import Any
+
+from ingest.markup import plain
+
+__all__ = [
+    "BadValue",
+    "check_words",
+    "excerpt",
+    "flatten",
+    "has_word",
+    "identifier",
+    "image_refs",
+    "literal",
+    "named_image",
+    "number",
+    "plain",
+    "price",
+    "shorten",
+    "strings",
+    "text",
+    "time",
+    "truth",
+    "whole",
+]
 
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f]")
 _KEYCAP = re.compile(r"[0-9#*]\ufe0f?\u20e3")
-_SPACE = re.compile(r"\s+")
 _ROUNDED = re.compile(r"\d(?:\.\d+)?[eE]\+?\d+\Z")
 _MONEY = re.compile(r"\d{1,3}(?:[,\s]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 _TWITTER_TIME = "%a %b %d %H:%M:%S %z %Y"
@@ -272,51 +292,6 @@ def image_refs(value: object) -> list[dict[str, str | None]] | None:
     return [{"ref": ref, "id": None, "error": None} for ref in refs if ref] or None
 
 
-class _Words(HTMLParser):
-    """Collects the words of a fragment of HTML."""
-
-    _SILENT = frozenset({"script", "style"})
-    _BLOCK = frozenset({"br", "p", "div", "li", "ul", "ol", "tr", "td", "h1", "h2", "h3", "h4"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._silent = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._silent += tag in self._SILENT
-        if tag in self._BLOCK:
-            self.parts.append(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._SILENT:
-            self._silent = max(0, self._silent - 1)
-        if tag in self._BLOCK:
-            self.parts.append(" ")
-
-    def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self.parts.append(data)
-
-
-def plain(value: str) -> str:
-    """Take the mark-up out of a shop's text: tags, scripts, entities, runs of white space.
-
-    Examples
-    --------
-    >>> plain("<div>Box of 50<br/>cards &amp; envelopes</div>")
-    'Box of 50 cards & envelopes'
-    """
-    if re.search(r"<[a-zA-Z/!]", value):
-        parser = _Words()
-        parser.feed(value)
-        parser.close()
-        value = "".join(parser.parts)
-    elif "&" in value:
-        value = html.unescape(value)
-    return _SPACE.sub(" ", value).strip()
-
-
 def shorten(value: object, width: int = 60) -> str:
     """Show a value in a message: one line, not too long, nothing that upsets a terminal."""
     shown = value if isinstance(value, str) else repr(value)[: width * 4]
@@ -339,3 +314,34 @@ def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "true or false"
     return f"of type {type(value).__name__}"
+
+
+def check_words(value: str, name: str) -> None:
+    """Raise a BadValue for a text without a letter or digit."""
+    if not has_word(value):
+        what = "symbols or emoji" if value.strip() else "white space"
+        raise BadValue(
+            f"{name} is only {what}", f"give {name} in words, with at least one letter or digit"
+        )
+
+
+def literal(line: str) -> object:
+    """Read a line that is a Python literal, as old published files are; runs no code."""
+    import ast
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of backslashes that mean nothing
+            return ast.literal_eval(line.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        raise BadValue(
+            f"neither JSON nor a Python literal: {error}", "write one JSON object a line"
+        ) from None
+
+
+def named_image(folder: str | None, name: str | None) -> list[dict[str, str | None]] | None:
+    """Reference the JPEG of that name in a folder or under an address; None without a folder."""
+    if not folder or not name:
+        return None
+    return [{"ref": f"{folder.rstrip('/')}/{name}.jpg", "id": None, "error": None}]

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from ingest.cleaning import BadValue, has_word, shorten
+from ingest.cleaning import BadValue, check_words, shorten
 from schema import relations
 from schema.errors import UnknownRelationError
 from schema.identity import (
@@ -72,7 +72,7 @@ def complete(table: Table, given: Mapping[str, Any], source: str) -> Row:
 
 
 def _post(row: Row) -> None:
-    row["external_id"] = _id(row["external_id"], "id")
+    row["external_id"] = check_id(row["external_id"], "id")
     row["text"] = _words(row["text"], "text", required=True)
     row["language"] = _optional(row["language"], "language")
     _time(row)
@@ -82,7 +82,7 @@ def _post(row: Row) -> None:
 
 
 def _product(row: Row) -> None:
-    row["id"] = _id(row["id"], "id")
+    row["id"] = check_id(row["id"], "id")
     row["title"] = _words(row["title"], "title", required=False)
     row["description"] = _optional(row["description"], "description")
     row["brand"] = _optional(row["brand"], "brand")
@@ -96,7 +96,7 @@ def _product(row: Row) -> None:
 
 
 def _cobuy(row: Row) -> None:
-    a, b = _id(row["a"], "a"), _id(row["b"], "b")
+    a, b = check_id(row["a"], "a"), check_id(row["b"], "b")
     if a == b:
         raise BadValue(f"a co-buy of {shorten(a)} with itself", "name two different products")
     if a > b:
@@ -133,7 +133,7 @@ def _assertion(row: Row) -> None:
         relations.get(relation, family)
     except UnknownRelationError as error:
         raise BadValue(error.message, error.fix or "see the registry of relations") from None
-    row["head_id"] = _id(row["head_id"], "head id")
+    row["head_id"] = check_id(row["head_id"], "head id")
     text = _words(row["text"], "the intention", required=True)
     row["text"] = text
     if not normalise_text(text or ""):
@@ -181,7 +181,8 @@ def _string(value: object, name: str) -> str:
     return value
 
 
-def _id(value: object, name: str) -> str:
+def check_id(value: object, name: str) -> str:
+    """Return an identifier in its one form, or raise a BadValue if it cannot be one."""
     if value is None or value == "":
         raise BadValue(f"{name} is missing", f"give every row its {name}")
     key = product_id(_string(value, name))
@@ -205,14 +206,7 @@ def _words(value: object, name: str, *, required: bool) -> str | None:
             raise BadValue(f"{name} is missing", f"give every row its {name}, or drop the row")
         return None
     text = _string(value, name).strip()
-    if not has_word(text):
-        what = "symbols or emoji" if text else "white space"
-        raise BadValue(
-            f"{name} is only {what}",
-            f"give a {name} with at least one letter or digit"
-            if not name.startswith("the ")
-            else f"give {name} in words",
-        )
+    check_words(text, name)
     return text
 
 
