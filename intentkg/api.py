@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kg.build import BuildReport
     from kg.embed import Embedder
     from kg.findings import Finding
-    from kg.store import GraphStore
+    from kg.store import GraphReader
     from queries.results import CobuyEdge, Results, SearchHit, Table
 
 Progress = Callable[[str, int, int | None], None]
@@ -222,13 +222,13 @@ class KnowledgeBase:
 
     def close(self) -> None:
         """Release the graph and the index; a later query opens them again."""
-        graph: GraphStore | None = self.__dict__.pop("_graph", None)
+        graph: GraphReader | None = self.__dict__.pop("_graph", None)
         if graph is not None:
             graph.close()
         self.__dict__.pop("_index", None)
 
     @cached_property
-    def _graph(self) -> GraphStore:
+    def _graph(self) -> GraphReader:
         from kg.embedded import open_graph
 
         return open_graph(self.directory)

@@ -57,9 +57,9 @@ class Commands(click.Group):
         except click.UsageError as error:
             from difflib import get_close_matches
 
-            if close := get_close_matches(args[0], COMMANDS, n=1):
-                error.message += f" Did you mean {close[0]!r}?"
-            raise
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise click.UsageError(error.message + hint, ctx) from None
 
 
 @click.group(

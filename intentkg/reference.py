@@ -68,9 +68,9 @@ def _relation_table(title: str, rows: list[Relation] | tuple[Relation, ...]) -> 
 
 def queries_page() -> str:
     """Render the named queries' reference, from the headers of their files."""
-    from queries.named import reference
+    from queries.reference import document
 
-    return reference()
+    return document()
 
 
 PAGES: dict[str, Callable[[], str]] = {

@@ -71,7 +71,9 @@ def test_pinned_dependencies_that_are_not_installed_do_not_claim_our_names_eithe
 def test_a_foreign_package_in_our_place_is_named_with_its_path(room: str, tmp_path: Path) -> None:
     (tmp_path / room).mkdir()
     (tmp_path / room / "__init__.py").write_text("", encoding="utf-8")
-    result = run("from intentkg.__main__ import main; main()", path=tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    code = "import sys; sys.argv = ['intentkg', 'query', 'my.kg']; from intentkg.__main__ import main; main()"
+    result = run(code, path=tmp_path, cwd=tmp_path / "elsewhere")
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert repr(room) in result.stderr

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from intentkg import output
+
+if TYPE_CHECKING:
+    from intentkg.intake import Kind
 
 SEARCH = "stay dry when it rains"
 PRODUCT = "SMP0001"
@@ -48,7 +51,7 @@ def walk(directory: Path, show: _Steps, progress: output.Progress) -> dict[str, 
     show.step("Ingest the sample: products, co-buys, posts and their images")
     place = Directory.create(directory)
     for name, path in sample.FILES:
-        kind = "intentions" if name == "intentions" else "records"
+        kind: Kind = "intentions" if name == "intentions" else "records"
         if kind == "intentions":
             show.step("Import the intentions that were written for them by hand")
         [result] = take_in(place, [path], kind=kind, format=name, source=sample.SOURCE)
