@@ -11,7 +11,13 @@ from queries.parameters import TYPES
 _INTRO = """# Named queries
 
 Questions that analysts and recommendation teams ask often, each a Cypher file in
-`queries/named/`. Run one with `intentkg query my.kg NAME` or from Python:
+`queries/named/`. From a shell:
+
+```sh
+intentkg query my.kg top-cobuys -p product=B00000J1U8 -p limit=5
+```
+
+or from Python:
 
 ```python
 kb = intentkg.open("my.kg")

@@ -227,8 +227,9 @@ def _rank(
 
 
 def _cut(scores: list[float], ids: list[str], k: int, passing: _Passing) -> list[tuple[float, str]]:
-    # A row of scores may be padded where there are fewer ids.
-    found = [(s, i) for s, i in zip(scores, ids, strict=False) if i in passing]
+    # A row of scores may be padded where there are fewer ids. Digits beyond the sixth depend on
+    # how many texts were looked up together.
+    found = [(round(s, 6), i) for s, i in zip(scores, ids, strict=False) if i in passing]
     found.sort(key=lambda pair: (-pair[0], pair[1]))
     return found[:k]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,11 @@ class Edge:
     models: tuple[str, ...] = ("m1",)
     sources: tuple[str, ...] = ("s1",)
 
-    @property
+    @cached_property
     def intention(self) -> str:
         return intention_id(self.text)
 
-    @property
+    @cached_property
     def id(self) -> str:
         return assertion_id(self.head_type, self.head, self.relation, self.intention)
 
