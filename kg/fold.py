@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from kg import rules
 from kg.merge import FIRST_STANDS, GREATEST, Row, describe, merge
-from kg.sql import KEYS, ORDER, quote, stream
+from kg.sql import KEYS, ORDER, parquet, quote, stream
 from kg.staging import Staged
 from schema.records import SCHEMAS, Table
 
@@ -83,7 +83,7 @@ class Fold:
             for f in SCHEMAS[table]
         )
         places = "_seq, _file, _line"
-        self.staged = f"(SELECT {columns}, {places} FROM read_parquet({quote(staged.absolute())}))"
+        self.staged = f"(SELECT {columns}, {places} FROM {parquet(staged)})"
         self.folder = folder.absolute()
         self.update = update
         self.columns = SCHEMAS[table].names
@@ -252,7 +252,7 @@ class Fold:
         if self._conflicts:
             query += (
                 f" UNION ALL SELECT id, _file, _line, reason, {quote(_UPDATE)} AS fix "
-                f"FROM read_parquet({quote(self._conflicts)}) c "
+                f"FROM {parquet(self._conflicts)} c "
                 f"JOIN keys_{self.table} k ON k._seq = c._seq "
                 f"JOIN keys_{self.table} again USING ({self.keys}, _print) "
                 f"JOIN (SELECT _seq, _file, _line FROM {self.staged}) s ON s._seq = again._seq"
@@ -267,8 +267,7 @@ class Fold:
         changed = 0
         query = f"SELECT {self.names} FROM {self.staged} SEMI JOIN ({fresh}) USING (_seq)"
         if self._folded:
-            files = ", ".join(quote(path) for path in self._folded)
-            folded = f"SELECT {self.names} FROM read_parquet([{files}])"
+            folded = f"SELECT {self.names} FROM {parquet(*self._folded)}"
             changed = self._value(
                 f"SELECT count(*) FROM ({folded}) SEMI JOIN stored USING ({self.keys})"
             )

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from kg.directory import Directory, settle
 from kg.manifest import Manifest
-from kg.sql import connect, quote, store_errors, stream
+from kg.sql import connect, parquet, store_errors, stream
 from kg.staging import Staged, Staging
 from schema.records import REJECTED, Rejection
 
@@ -68,8 +68,8 @@ def keep(directory: Directory, folder: Path, staged: Path) -> int:
     new = (
         "SELECT file, row, reason, arg_min(fix, _at) AS fix, arg_min(excerpt, _at) AS excerpt, "
         f"min(_at) AS _at FROM (SELECT *, file_row_number AS _at FROM "
-        f"read_parquet({quote(staged.absolute())}, file_row_number = true)) n "
-        f"WHERE NOT EXISTS (SELECT 1 FROM read_parquet({quote(known.absolute())}) k WHERE {same}) "
+        f"{parquet(staged, options=', file_row_number = true')}) n "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {parquet(known)} k WHERE {same}) "
         "GROUP BY file, row, reason"
     )
     connection = connect(directory, Manifest(), scratch=folder, tables=())

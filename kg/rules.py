@@ -78,7 +78,9 @@ def _not_negative(column: str) -> Rule:
 
 _ATTRIBUTES = Rule(
     "attributes-json",
-    "coalesce(NOT json_valid(attributes) OR json_type(attributes) <> 'OBJECT', false)",
+    # CASE, because the type of what is not JSON is an error.
+    "attributes IS NOT NULL AND "
+    "coalesce(CASE WHEN json_valid(attributes) THEN json_type(attributes) <> 'OBJECT' END, true)",
     "'attributes are not a JSON object'",
     "give attributes as a JSON object, or leave them out",
 )

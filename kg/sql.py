@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -94,12 +95,14 @@ def connect(
     if scratch is not None:
         scratch = scratch.absolute()
     spill = scratch or Path(tempfile.gettempdir())
-    readable = [part.file for table in TABLES for part in manifest.parts(table)]
+    readable = [
+        directory.path(part.file).absolute() for table in TABLES for part in manifest.parts(table)
+    ]
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET temp_directory = {quote(spill / f'intentkg-spill-{uuid4().hex}')}")
-    connection.execute(f"SET allowed_paths = {_files(directory, readable)}")
+    connection.execute(f"SET allowed_paths = {_names(readable)}")
     if scratch is not None:
-        connection.execute(f"SET allowed_directories = [{quote(scratch)}]")
+        connection.execute(f"SET allowed_directories = {_names([scratch])}")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     for table in TABLES if tables is None else tables:
@@ -139,6 +142,16 @@ def stream(
 def quote(text: str | Path) -> str:
     """Write text as an SQL string literal."""
     return "'" + str(text).replace("'", "''") + "'"
+
+
+def parquet(*files: Path, options: str = "") -> str:
+    """Write the SQL table function that reads Parquet files, whatever their names.
+
+    DuckDB takes a name for a pattern, so what is special in one is put in brackets. Names become
+    absolute, because a connection outlives a change of the working directory.
+    """
+    names = ", ".join(quote(_literal(file.absolute())) for file in files)
+    return f"read_parquet([{names}]{options})"
 
 
 def identifier(name: str) -> str:
@@ -204,13 +217,19 @@ def _latest(directory: Directory, table: Table, parts: Sequence[Part]) -> str:
     )
 
 
+def _literal(path: Path) -> str:
+    """The pattern that only this very path meets."""
+    return re.sub(r"([*?[])", r"[\1]", str(path))
+
+
+def _names(paths: Sequence[Path]) -> str:
+    """Paths to be allowed: as they are, and as DuckDB meets them before it expands them."""
+    names = {str(path) for path in paths} | {_literal(path) for path in paths}
+    return "[" + ", ".join(quote(name) for name in sorted(names)) + "]"
+
+
 def _read(directory: Directory, files: Sequence[str]) -> str:
-    return f"read_parquet({_files(directory, files)})"
-
-
-def _files(directory: Directory, files: Sequence[str]) -> str:
-    # Absolute, because a connection outlives a change of the working directory.
-    return "[" + ", ".join(quote(directory.path(file).absolute()) for file in files) + "]"
+    return parquet(*(directory.path(file) for file in files))
 
 
 def _nothing(table: Table) -> str:
