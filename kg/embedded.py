@@ -7,11 +7,12 @@ over. Writing: see :mod:`kg.embedded_writer`.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kg import cypher_guard
 from kg.directory import Directory
@@ -54,8 +55,9 @@ def open_graph(directory: Directory, *, memory: int = DEFAULT_MEMORY) -> Embedde
 class EmbeddedGraph:
     """A graph opened for reading (a :class:`kg.store.GraphReader`); also a context manager.
 
-    The file is read when the first query needs it. From then on the answers come from that
-    generation, also while and after a newer one is built; :attr:`generation` tells which.
+    All answers come from the generation that was current when it was opened, also while and
+    after a newer one is built; :attr:`generation` tells which. The file is held open from the
+    start, which costs nothing, and read when the first query needs it.
     """
 
     def __init__(self, directory: Directory, *, memory: int = DEFAULT_MEMORY) -> None:
@@ -66,7 +68,7 @@ class EmbeddedGraph:
         self._database: grafeo.GrafeoDB | None = None
         self._worker: Worker | None = None
         self._closed = False
-        self._state = self._current()
+        self._file, self._state = _pin(directory)
 
     @property
     def generation(self) -> str:
@@ -114,6 +116,8 @@ class EmbeddedGraph:
     def close(self) -> None:
         """Close the file and end the worker process; twice does no harm."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
             worker, self._worker = self._worker, None
             database, self._database = self._database, None
@@ -121,6 +125,7 @@ class EmbeddedGraph:
             worker.close()
         if database is not None:
             database.close()
+        self._file.close()
 
     def __enter__(self) -> EmbeddedGraph:
         return self
@@ -130,10 +135,12 @@ class EmbeddedGraph:
 
     def _open(self) -> grafeo.GrafeoDB:
         """The engine's handle, opened once."""
+        if (database := self._database) is not None:
+            return database  # not waiting for a worker that is just being started
         with self._lock:
             self._check_open()
             if self._database is None:
-                self._database = self._opened(open_file)
+                self._database = open_file(self._pinned(), self.path, self._mend())
             return self._database
 
     def _read_in_worker(
@@ -161,43 +168,15 @@ class EmbeddedGraph:
         with self._lock:
             self._check_open()
             if self._worker is None or not self._worker.alive:
-                self._worker = self._opened(lambda path: Worker(path, self._memory))
+                self._worker = Worker(
+                    self._pinned(), self.path, self._memory, self._file.fileno(), self._mend()
+                )
             return self._worker
 
-    def _opened[T](self, how: Callable[[Path], T]) -> T:
-        """Open our file; a newer generation's if ours was removed before we came to it."""
-        while True:
-            path = self.path
-            try:
-                return how(path)
-            except CorruptError as error:
-                if path.exists():
-                    raise CorruptError(error.message, fix=self._mend()) from None
-                self._state = self._current()  # which raises if the file is missing there, too
-
-    def _current(self) -> GraphState:
-        """The state that ``kb.json`` names, with its file checked."""
-        state = self._directory.manifest().graph
-        if state is None:
-            raise NotBuiltError(
-                f"{self._directory.root} has no graph yet",
-                fix=f"intentkg build {self._directory.root}",
-            )
-        path = self._directory.path(state.file)
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            # A writer may have swapped it away between the two looks.
-            newer = self._directory.manifest().graph
-            if newer is not None and newer.file != state.file:
-                return self._current()
-            raise CorruptError(f"{path} is missing; kb.json names it", fix=self._mend()) from None
-        if size != state.bytes:
-            raise CorruptError(
-                f"{path} was altered: it has {size:,} bytes, {state.bytes:,} were written",
-                fix=self._mend(),
-            )
-        return state
+    def _pinned(self) -> Path:
+        """A path to the very file that was opened, whatever has become of its name."""
+        path = Path(f"/proc/self/fd/{self._file.fileno()}")
+        return path if path.exists() else self.path
 
     def _mend(self) -> str:
         return f"intentkg build {self._directory.root} --fresh"
@@ -207,11 +186,37 @@ class EmbeddedGraph:
             raise QueryError("the graph was closed", fix="open the knowledge base again")
 
 
-def open_file(path: Path) -> grafeo.GrafeoDB:
-    """Open a graph file for reading; a CorruptError if the engine cannot."""
+def open_file(path: Path, name: Path | None = None, fix: str | None = None) -> grafeo.GrafeoDB:
+    """Open a graph file for reading; a CorruptError that calls it `name` if the engine cannot."""
     import grafeo
 
     try:
         return grafeo.GrafeoDB.open_read_only(str(path))
     except Exception as error:  # the engine raises GrafeoError, OSError and others
-        raise CorruptError(f"the graph {path} cannot be opened: {error}") from None
+        raise CorruptError(f"the graph {name or path} cannot be opened: {error}", fix=fix) from None
+
+
+def _pin(directory: Directory) -> tuple[BinaryIO, GraphState]:
+    """Open the file that ``kb.json`` names, and check its size."""
+    while True:
+        state = directory.manifest().graph
+        if state is None:
+            raise NotBuiltError(
+                f"{directory.root} has no graph yet", fix=f"intentkg build {directory.root}"
+            )
+        path, fix = directory.path(state.file), f"intentkg build {directory.root} --fresh"
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            # Writers may have swapped it away between the two looks.
+            newer = directory.manifest().graph
+            if newer is not None and newer.file != state.file:
+                continue
+            raise CorruptError(f"{path} is missing; kb.json names it", fix=fix) from None
+        size = os.fstat(file.fileno()).st_size
+        if size != state.bytes:
+            file.close()
+            raise CorruptError(
+                f"{path} was altered: it has {size:,} bytes, {state.bytes:,} were written", fix=fix
+            )
+        return file, state

@@ -30,9 +30,15 @@ class Worker:
     Parameters
     ----------
     path
-        The graph's file.
+        The graph's file, as the process is to open it.
+    name
+        What to call the file in messages.
     memory
         Bytes that a query may take beyond the graph itself; 0 for no limit.
+    descriptor
+        A file descriptor that the process inherits; `path` may lead through it.
+    fix
+        The command that mends a file which the engine cannot open.
 
     Raises
     ------
@@ -40,7 +46,7 @@ class Worker:
         If the engine cannot open the file.
     """
 
-    def __init__(self, path: Path, memory: int) -> None:
+    def __init__(self, path: Path, name: Path, memory: int, descriptor: int, fix: str) -> None:
         # -P: the folder of the script must not come before the standard library.
         # A session of its own: Ctrl-C reaches the person's process only, which then kills this.
         self._process = subprocess.Popen(
@@ -55,6 +61,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            pass_fds=[descriptor],
             start_new_session=True,
         )
         try:
@@ -65,7 +72,8 @@ class Worker:
         if not greeting.get("ready"):
             self.close()
             raise CorruptError(
-                f"the graph {path} cannot be opened: {greeting.get('error', 'the reader died')}"
+                f"the graph {name} cannot be opened: {greeting.get('error', 'the reader died')}",
+                fix=fix,
             )
 
     @property
