@@ -114,6 +114,7 @@ def _cobuy(
     conceptnet: str | None = None,
     close: str | None = None,
     folkscope: str | None = None,
+    spellings: tuple[str, ...] = (),
     reads: tuple[str, ...] = (),
     symmetric: bool = False,
     import_only: bool = False,
@@ -122,9 +123,9 @@ def _cobuy(
     if match := conceptnet or close:
         walk["conceptnet"] = (match,)
     if folkscope:
-        walk["folkscope"] = (folkscope, "causeEffect") if name == "CauseDesire" else (folkscope,)
+        walk["folkscope"] = (folkscope, *spellings)
     if not import_only:
-        walk["mind"] = (name,)
+        walk["mind"] = (name, *spellings)
     return Relation(
         name=name,
         family=Family.COBUY,
@@ -160,7 +161,7 @@ COBUY: tuple[Relation, ...] = (
         "they both have an effect of",
         close="Causes",
         folkscope="effect",
-        reads=("as a result, the person will",),
+        reads=("as a result, the person will", "the person will"),
     ),
     _cobuy("MannerOf", "they both are a manner of", conceptnet="MannerOf", folkscope="mannerOf"),
     _cobuy("IsA", "they both are a type of", conceptnet="IsA", folkscope="isA"),
@@ -180,6 +181,8 @@ COBUY: tuple[Relation, ...] = (
         "the person wants his",
         conceptnet="CausesDesire",
         folkscope="causeDesire",
+        spellings=("causeEffect",),
+        reads=("the person wants his/her",),
     ),
     _cobuy(
         "RelatedTo",
@@ -198,6 +201,7 @@ COBUY: tuple[Relation, ...] = (
         "they both have a property of",
         close="HasProperty",
         folkscope="propertyOf",
+        spellings=("propertOf",),  # so in files of both
     ),
     _cobuy("CapableOf", "they both are capable of", conceptnet="CapableOf", folkscope="capableOf"),
     _cobuy("Cause", "the person wants to", folkscope="cause"),
@@ -297,6 +301,30 @@ def match_phrase(sentence: str, family: Family = Family.COBUY) -> tuple[Relation
         if (found := pattern.match(text)) and (tail := text[found.end() :].strip()):
             return relation, tail
     return get("Open", family), text
+
+
+def cut_phrase(sentence: str, relation: Relation) -> str | None:
+    """Cut one relation's phrase, and a leading "because" or "and", off a sentence.
+
+    Returns
+    -------
+    The tail; None if the sentence does not open with one of the relation's wordings. For a
+    relation without a phrase it is the sentence without the leading word.
+
+    Examples
+    --------
+    >>> cut_phrase("because they both have a USB port", get("HasA"))
+    'a USB port'
+    """
+    text = _LEAD.sub("", sentence.strip(), count=1)
+    if not relation.phrase:
+        return text
+    for candidate, pattern in _phrases(relation.family):
+        if candidate is relation and (found := pattern.match(text)):
+            tail = text[found.end() :].strip()
+            if tail:
+                return tail
+    return None
 
 
 _LEAD = re.compile(r"(?:because|and)\b[\s,]*", re.IGNORECASE)
