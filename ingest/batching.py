@@ -24,12 +24,14 @@ from ingest.cleaning import BadValue
 from ingest.cleaning import excerpt as cut
 from ingest.sources import Problem
 from ingest.validation import complete
-from schema.errors import UsageError
+from schema.errors import InputError, UsageError
 from schema.identity import check_source
 from schema.records import SCHEMAS, Item, Note, Rejection, Rows, Table
 
 BATCH_ROWS = 8192
 BATCH_BYTES = 16 * 1024 * 1024
+HOPELESS = 1000
+"""When so many rows were refused and none accepted, the file is not what it is taken for."""
 
 
 class Collector:
@@ -51,6 +53,11 @@ class Collector:
     ------
     UsageError
         If `source` is not a source name.
+
+    Attributes
+    ----------
+    accepted
+        How many rows were accepted; a reader that keeps rows elsewhere first counts them here.
     """
 
     def __init__(
@@ -68,6 +75,9 @@ class Collector:
         self._open: dict[Table, _Batch] = {}
         self._ready: deque[Item] = deque()
         self._notes: Counter[str] = Counter()
+        self._refused = 0
+        self._first: Rejection | None = None
+        self.accepted = 0
 
     def add(
         self, table: Table, row: Mapping[str, Any], *, line: int, excerpt: str | None = None
@@ -95,6 +105,7 @@ class Collector:
             return False
         except UsageError as error:
             raise TypeError(str(error)) from error  # a reader made up a bad source name
+        self.accepted += 1
         for table, row in checked:
             batch = self._open.get(table)
             if batch is None:
@@ -109,9 +120,26 @@ class Collector:
         complete(table, row, self.source)
 
     def reject(self, line: int | None, reason: str, fix: str, excerpt: str | None = None) -> None:
-        """Refuse a line for a reason, with what would make it acceptable."""
+        """Refuse a line for a reason, with what would make it acceptable.
+
+        Raises
+        ------
+        InputError
+            If the first :data:`HOPELESS` rows were refused, and none accepted.
+        """
         shown = None if excerpt is None else cut(excerpt) or None
-        self._ready.append(Rejection(self.file, line, reason, fix, shown))
+        rejection = Rejection(self.file, line, reason, fix, shown)
+        self._ready.append(rejection)
+        self._first = self._first or rejection
+        self._refused += 1
+        if self._refused >= HOPELESS and not self.accepted:
+            raise InputError(
+                f"none of the first {HOPELESS:,} rows can be used; the first was refused because: "
+                f"{self._first.reason}",
+                file=self.file,
+                row=self._first.row,
+                fix=f"{self._first.fix}; or name another --format",
+            )
 
     def problem(self, line: int, problem: Problem, excerpt: str | None = None) -> None:
         """Refuse a line for a problem that was found when it was read."""

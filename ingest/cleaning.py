@@ -6,6 +6,7 @@ function that may refuse a value raises :class:`BadValue`, which becomes the row
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -38,8 +39,9 @@ __all__ = [
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f]")
 _KEYCAP = re.compile(r"[0-9#*]\ufe0f?\u20e3")
 _ROUNDED = re.compile(r"\d(?:\.\d+)?[eE]\+?\d+\Z")
-_MONEY = re.compile(r"\d{1,3}(?:[,\s]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
+_MONEY = re.compile(r"\d{1,3}(?:[,.\s]\d{3})+(?:[.,]\d{1,2})?(?!\d)|\d+(?:[.,]\d+)?")
 _TWITTER_TIME = "%a %b %d %H:%M:%S %z %Y"
+_IMAGE_KEYS = ("bytes", "ref", "url", "path")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_FLOAT_INT = 2**53
 
@@ -148,6 +150,8 @@ def whole(value: object, name: str) -> int | None:
     """Bring a value to a whole number; None if there is none."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,18}\s*", value):
+        return int(value)
     result = number(value, name)
     if result is None:
         return None
@@ -178,7 +182,7 @@ def truth(value: object, name: str) -> bool | None:
 
 
 def price(value: object) -> float | None:
-    """Read the amount of a price such as ``$1,250.00``; the lower end of a range.
+    """Read the amount of a price such as ``$1,250.00`` or ``1.250,00``; the lower end of a range.
 
     What states no amount (``""``, a piece of a web page that crept into the field) is None.
     """
@@ -187,7 +191,22 @@ def price(value: object) -> float | None:
     if not isinstance(value, str) or len(value) > 64:
         return None
     found = _MONEY.search(value)
-    return float(re.sub(r"[,\s]", "", found.group())) if found else None
+    if found is None or value[: found.start()].rstrip(" $").endswith("-"):
+        return None
+    whole_part, _, cents = _separate(re.sub(r"\s", "", found.group()))
+    return float(f"{re.sub('[.,]', '', whole_part)}.{cents or 0}")
+
+
+def _separate(amount: str) -> tuple[str, str, str]:
+    """Part an amount at its decimal sign: the last one, unless it parts thousands."""
+    sign = max(amount.rfind("."), amount.rfind(","))
+    if sign < 0:
+        return amount, "", ""
+    mark, tail = amount[sign], amount[sign + 1 :]
+    thousands = len(tail) == 3 and (mark == "," or amount.count(mark) > 1)
+    if thousands and ("." not in amount or "," not in amount):
+        return amount, "", ""
+    return amount[:sign], mark, tail
 
 
 def time(value: object, name: str = "created_at") -> datetime | None:
@@ -233,7 +252,7 @@ def _since_epoch(value: float) -> datetime:
 
 
 def strings(value: object, name: str) -> list[str] | None:
-    """Read a list of strings: a list, a JSON list in a cell, or a cell parted by ``|`` or ``;``.
+    """Read a list of strings: a list, a JSON list in a cell, or a cell parted by ``|``.
 
     Empty members are left out; nothing at all is None.
     """
@@ -247,7 +266,7 @@ def strings(value: object, name: str) -> list[str] | None:
             except ValueError:
                 value = [cell]
         else:
-            value = cell.split("|") if "|" in cell else cell.split(";")
+            value = cell.split("|")
     if not isinstance(value, list | tuple):
         raise BadValue(f"{name} is {_kind(value)}, not a list", f"give {name} as a list of strings")
     members = (text(member, name) for member in flatten(value))
@@ -266,7 +285,11 @@ def flatten(value: list[Any] | tuple[Any, ...]) -> list[Any]:
 
 
 def image_refs(value: object) -> list[dict[str, str | None]] | None:
-    """Read image references: one address or path, a list of them, or of objects with ``ref``."""
+    """Read image references: an address, a path or the bytes, or a list of them.
+
+    In a cell they are parted by ``|``. An object gives its ``bytes``, ``ref``, ``url`` or ``path``.
+    Bytes become a ``data:`` address.
+    """
     if value is None or value == "":
         return None
     if isinstance(value, str) and not value.strip().startswith("["):
@@ -281,7 +304,9 @@ def image_refs(value: object) -> list[dict[str, str | None]] | None:
     refs: dict[str, None] = {}
     for member in members:
         if isinstance(member, dict):
-            member = next((member[k] for k in ("ref", "url", "path") if member.get(k)), None)
+            member = next((member[k] for k in _IMAGE_KEYS if member.get(k)), None)
+        if isinstance(member, bytes):
+            member = f"data:;base64,{base64.b64encode(member).decode('ascii')}"
         if member is None or member == "":
             continue
         if not isinstance(member, str):

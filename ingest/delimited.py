@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,14 +21,16 @@ def csv_rows(path: str | Path, head: str, mapping: ColumnMap, limit: int) -> Ite
     header: list[str] | None = None
     while True:
         feed.begin()
+        cells: list[str] = []
         try:
             cells = next(records)
         except StopIteration:
             break
         except csv.Error as error:
-            yield feed.refused(_csv_problem(str(error), feed, dialect))
-            continue
-        problem = feed.problem()
+            problem: Problem | None = _malformed(str(error), feed, dialect)
+            feed.rewind()
+        else:
+            problem = feed.problem()
         if problem is not None:
             if header is None:
                 raise InputError(
@@ -60,19 +63,24 @@ def csv_rows(path: str | Path, head: str, mapping: ColumnMap, limit: int) -> Ite
             )
             continue
         mine, rest = mapping.split(header, cells)
-        yield TableRow(feed.start, mine, rest, feed.text)
+        yield TableRow(feed.start, mine, rest, feed.text())
     if header is None:
         raise InputError("there is no header", file=str(path), fix="name the columns in line 1")
 
 
-def _csv_problem(error: str, feed: _Feed, dialect: Dialect) -> Problem:
-    if "unexpected end of data" in error:
+def _malformed(error: str, feed: _Feed, dialect: Dialect) -> Problem:
+    """Say what is wrong with the row that the parser gave up on."""
+    if feed.first is not None and feed.first.problem:
+        return feed.first.problem
+    if "unexpected end of data" in error or "field limit" in error:
         return Problem(
-            f"a quote opened in the row of line {feed.start} is never closed",
+            "a quote is opened and never closed",
             'close it; a quote inside a quoted cell is written twice ("")',
         )
-    if "field limit" in error:
-        return Problem("a cell is too long; is a quote never closed?", "close the quote")
+    if "new-line character" in error:
+        return Problem(
+            "lines end in a bare carriage return", "convert them: tr '\\r' '\\n' < OLD > NEW"
+        )
     return Problem(
         f"not well-formed CSV: {error}",
         f'a quote inside a quoted cell is written twice (""); cells are parted by {dialect.name}',
@@ -80,37 +88,51 @@ def _csv_problem(error: str, feed: _Feed, dialect: Dialect) -> Problem:
 
 
 class _Feed:
-    """Feeds lines to the CSV parser and remembers where the row began and what was wrong."""
+    """Feeds lines to the CSV parser, and remembers those of the row that it is at."""
 
     def __init__(self, lines: Iterator[Line]) -> None:
         self._lines = lines
+        self._again: deque[Line] = deque()
+        self._row: list[Line] = []
         self._last = 0
-        self._problem: Problem | None = None
         self.start = 1
-        self.text = ""
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = next(self._lines)
+        line = self._again.popleft() if self._again else next(self._lines)
         self._last = line.number
-        if line.problem and self._problem is None:
-            self._problem = line.problem
-        if not self.text:
-            self.text = line.text[:500]
+        self._row.append(line)
         return line.text + "\n"
+
+    @property
+    def first(self) -> Line | None:
+        """The line that the row begins with."""
+        return self._row[0] if self._row else None
 
     def begin(self) -> None:
         """Begin a new row."""
         self.start = self._last + 1
-        self._problem = None
-        self.text = ""
+        self._row.clear()
+
+    def rewind(self) -> None:
+        """Go back to the line behind the row's first.
+
+        A quote that is never closed swallows what follows, up to the limit of a cell; those lines
+        are rows of their own.
+        """
+        self._again.extendleft(reversed(self._row[1:]))
+        self._last = self._row[0].number if self._row else self._last
 
     def problem(self) -> Problem | None:
         """Return what was wrong with a line of this row."""
-        return self._problem
+        return next((line.problem for line in self._row if line.problem), None)
+
+    def text(self) -> str:
+        """Return the beginning of the row as it stands in the file."""
+        return self._row[0].text[:500] if self._row else ""
 
     def refused(self, problem: Problem) -> TableRow:
         """Return this row as an unusable one."""
-        return TableRow(self.start, {}, text=self.text, problem=self._problem or problem)
+        return TableRow(self.start, {}, text=self.text(), problem=problem)

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ingest.sources import MAX_LINE
-from schema.errors import UnknownFormatError, UsageError
+from schema.errors import InputError, UnknownFormatError, UsageError
 from schema.identity import check_source
 
 if TYPE_CHECKING:
@@ -298,10 +298,11 @@ def read(
     InputError
         If there is no such file, or it cannot be read.
     """
+    from ingest.rows import container
     from ingest.sources import check_file
 
-    if not Path(path).is_dir():
-        check_file(path)
+    if not Path(path).is_dir() and container(path) == "empty":
+        raise InputError("the file is empty", file=str(path), fix="check where it comes from")
     found = detect(path, kind) if format.strip().casefold() == "auto" else get(format, kind)
     if not found.takes_directory:
         check_file(path)  # says so if it is a directory

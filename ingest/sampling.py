@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ingest.rows import Field
 
 _ROWS = 20
+_LONG = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ def take(path: str | Path) -> Sample:
     if kind == "parquet":
         return _parquet(where)
     head = peek(where)
+    if "\n" not in head.rstrip("\n"):  # one line is no sample, unless the file has only one
+        head = peek(where, _LONG)
     whole = head.splitlines() if head.endswith("\n") else head.splitlines()[:-1]
     lines = tuple(line for line in (whole or head.splitlines()) if line.strip())[:_ROWS]
     if kind == "jsonl":

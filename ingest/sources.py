@@ -29,6 +29,7 @@ _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
     (b"PK\x03\x04", "a zip archive", "unpack it first: unzip {path}"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-zip archive", "unpack it first: 7z x {path}"),
     (b"SQLite format 3\x00", "an SQLite database", "export its table as CSV"),
+    (b"PAR1", "a Parquet file", "only tables are read as Parquet, and not compressed once more"),
     (b"%PDF-", "a PDF document", "give the data behind it as CSV or JSON lines"),
     (b"\xff\xfe", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 {path} > utf8.txt"),
     (b"\xfe\xff", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 {path} > utf8.txt"),
@@ -175,7 +176,9 @@ class _Guarded:
             ) from None
 
 
-def read_lines(path: str | Path, *, limit: int = MAX_LINE) -> Iterator[Line]:
+def read_lines(
+    path: str | Path, *, limit: int = MAX_LINE, chunk_size: int = _CHUNK
+) -> Iterator[Line]:
     """Yield the lines of a text file, plain or compressed, in bounded memory.
 
     Lines end at a line feed; a carriage return before it goes with it. A byte-order mark at the
@@ -188,6 +191,8 @@ def read_lines(path: str | Path, *, limit: int = MAX_LINE) -> Iterator[Line]:
     limit
         Longest line in bytes. A longer one is skipped piecewise and comes as a line with a
         problem.
+    chunk_size
+        How much is read at a time, in bytes.
 
     Raises
     ------
@@ -199,10 +204,10 @@ def read_lines(path: str | Path, *, limit: int = MAX_LINE) -> Iterator[Line]:
         tail = b""
         skipped: _Skipped | None = None
         first = True
-        while chunk := stream.read(_CHUNK):
+        while chunk := stream.read(chunk_size):
             if first:
                 # The head that was peeked at may be short: a mark needs three bytes.
-                while len(chunk) < len(_BOM) and (more := stream.read(_CHUNK)):
+                while len(chunk) < len(_BOM) and (more := stream.read(chunk_size)):
                     chunk += more
                 first = False
                 if chunk.startswith(_BOM):

@@ -263,7 +263,7 @@ def _attributes(value: object) -> str | None:
             data = value.encode("utf-8")
         elif isinstance(value, Mapping):
             kept = {k: v for k, v in value.items() if v not in (None, "", [], {})}
-            data = orjson.dumps(kept, option=_JSON, default=str) if kept else b""
+            data = orjson.dumps(kept, option=_JSON, default=_as_json) if kept else b""
         else:
             raise BadValue("attributes are not a JSON object", "give attributes as an object")
     except (TypeError, ValueError) as error:  # orjson's errors are of both kinds
@@ -273,6 +273,12 @@ def _attributes(value: object) -> str | None:
     if b"\\u0000" in data and _NUL_ESCAPE.search(data):
         raise BadValue("the other columns hold a NUL character", "take U+0000 out of them")
     return data.decode("utf-8") or None
+
+
+def _as_json(value: object) -> str:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"{len(value):,} bytes"  # say that there were some, keep none
+    return str(value)
 
 
 _JSON = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC

@@ -102,10 +102,10 @@ def _text(path: Path, options: Options) -> Iterator[_Block]:
     block: _Block | None = None
     blocks = 0
     for line in read_lines(path, limit=options.max_line):
-        if line.text.startswith("Id:") and not line.problem:
+        if line.text.startswith("Id:"):
             if block:
                 yield block
-            block = _Block(line.number, shown=line.text)
+            block = _Block(line.number, problem=line.problem, shown=line.text)
             blocks += 1
         elif block is None:
             if not _NOTHING.fullmatch(line.text):

@@ -118,7 +118,6 @@ def read(path: Path, options: Options) -> Iterator[Item]:
     out = Collector(path, source=options.source or "baskets")
     with Spool(_TABLES, memory=options.memory, temp_dir=options.temp_dir) as spool:
         basket: str | None = None
-        purchases = 0
         for row in read_rows(path, FIELDS, columns=options.columns, limit=options.max_line):
             if row.problem:
                 out.problem(row.line, row.problem, row.text)
@@ -126,9 +125,9 @@ def read(path: Path, options: Options) -> Iterator[Item]:
                 basket = basket or _basket(row, options, path)
                 with out.row(row.line, row.text):
                     spool.add("bought", _purchase(row, basket))
-                    purchases += 1
+                    out.accepted += 1
             yield from out.drain()
-        out.note("purchases", purchases)
+        out.note("purchases", out.accepted)
         yield from _derive(spool, out, options)
     yield from out.finish()
 

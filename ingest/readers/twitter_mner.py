@@ -97,10 +97,10 @@ def _conll(path: Path, options: Options) -> Iterator[_Found]:
         return start, given, problem, f"{_MARK}{image} {' '.join(tokens[:40])}"
 
     for line in read_lines(path, limit=options.max_line):
-        if line.text.startswith(_MARK) and not line.problem:
+        if line.text.startswith(_MARK):
             if start:
                 yield found()
-            start, image, problem = line.number, line.text[len(_MARK) :].strip(), None
+            start, image, problem = line.number, line.text[len(_MARK) :].strip(), line.problem
             tokens, tags = [], []
             continue
         if line.problem:
