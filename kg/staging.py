@@ -43,6 +43,8 @@ class Staged:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows."""
+        if not batch.num_rows:
+            return
         self.rows += batch.num_rows
         self._waiting.append(batch)
         self._waiting_rows += batch.num_rows
