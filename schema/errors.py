@@ -13,11 +13,21 @@
     │   ├── FormatVersionError              written by another format version
     │   ├── LockedError                     another process is writing
     │   ├── CorruptError                    a file is missing or was altered
+    │   ├── DiskFullError                   no room left to write; what was stored is intact
     │   └── NotBuiltError                   the graph or the vectors have not been built yet
     ├── QueryError                          a query that cannot be answered
     │   ├── CypherSyntaxError               not Cypher, or outside the dialect both engines share
     │   ├── WriteRefusedError               it would change the graph, or read files
     │   └── QueryTimeoutError               it ran past its time limit
+    ├── GenerationError                     a model could not be asked, or a run had to stop
+    │   ├── RequestFailedError              this one request; others may succeed
+    │   ├── BackendError                    every request like it would fail: the run stops
+    │   │   ├── ServerUnreachableError      nothing answers at that address
+    │   │   ├── AuthenticationError         the key is missing, wrong or not allowed
+    │   │   ├── ModelNotFoundError          the server has no model of that name
+    │   │   └── UnsupportedError            the model or server cannot do what is asked of it
+    │   ├── BudgetReachedError              the next request could pass the budget
+    │   └── InterruptedRunError             someone stopped the run
     └── MissingExtraError                   an optional package is not installed
 
 One more, ``intentkg.ShadowedPackageError``, is an ``ImportError``: it is raised when this very
@@ -112,6 +122,10 @@ class CorruptError(StoreError):
     """A file of the knowledge base is missing or was altered."""
 
 
+class DiskFullError(StoreError):
+    """There is no room left to write; what was stored before is intact."""
+
+
 class NotBuiltError(StoreError):
     """The graph or the vectors have not been built yet."""
 
@@ -130,6 +144,66 @@ class WriteRefusedError(QueryError):
 
 class QueryTimeoutError(QueryError):
     """The query ran past its time limit."""
+
+
+class GenerationError(IntentKGError):
+    """A model could not be asked, or a run had to stop. Stored replies are never lost by it."""
+
+
+class RequestFailedError(GenerationError):
+    """One request failed; the next may succeed.
+
+    Parameters
+    ----------
+    reason
+        One of ``generation.requests.REASONS``.
+    retry_after
+        Seconds that the server asks us to wait, if it says.
+    maybe_paid
+        True if the model may have worked, and been paid, although no reply came back.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        retry_after: float | None = None,
+        maybe_paid: bool = False,
+        fix: str | None = None,
+    ) -> None:
+        super().__init__(message, fix=fix)
+        self.reason = reason
+        self.retry_after = retry_after
+        self.maybe_paid = maybe_paid
+
+
+class BackendError(GenerationError):
+    """Every request like this one would fail, so the run stops."""
+
+
+class ServerUnreachableError(BackendError):
+    """Nothing answers at that address, or it stopped answering."""
+
+
+class AuthenticationError(BackendError):
+    """The key is missing, wrong, or not allowed to use the model."""
+
+
+class ModelNotFoundError(BackendError):
+    """The server has no model of that name."""
+
+
+class UnsupportedError(BackendError):
+    """The model or the server cannot do what is asked: images, or replies in a schema."""
+
+
+class BudgetReachedError(GenerationError):
+    """The next request could pass the budget."""
+
+
+class InterruptedRunError(GenerationError):
+    """Someone stopped the run; a second run goes on where it stopped."""
 
 
 class MissingExtraError(IntentKGError):
