@@ -327,6 +327,18 @@ def cut_phrase(sentence: str, relation: Relation) -> str | None:
     return None
 
 
+def is_bare_phrase(sentence: str, family: Family = Family.COBUY) -> bool:
+    """Whether a sentence is nothing but a relation's phrase, its tail missing.
+
+    Examples
+    --------
+    >>> is_bare_phrase("because they both are used for ..."), is_bare_phrase("because of rain")
+    (True, False)
+    """
+    text = _LEAD.sub("", sentence.strip(), count=1).rstrip(" .…")
+    return not text or any(pattern.fullmatch(text) for _, pattern in _phrases(family))
+
+
 _LEAD = re.compile(r"(?:because|and)\b[\s,]*", re.IGNORECASE)
 
 

@@ -12,13 +12,23 @@ from dataclasses import dataclass
 from ingest.batching import Collector
 from ingest.cleaning import BadValue
 from schema.errors import UnknownRelationError
-from schema.relations import Family, Relation, cut_phrase, get, match_phrase, resolve
+from schema.relations import (
+    Family,
+    Relation,
+    cut_phrase,
+    get,
+    is_bare_phrase,
+    match_phrase,
+    resolve,
+)
 
-# Titles stand in quotes and may hold any word and more quotes; what follows them may not.
 _PREFACE = re.compile(
     r"""\s*(?:PersonX|He|She|The\ (?:person|customer|user|buyer))\ bought\ a\ product\ of\s+
-        (?:Item\ A|".*?")\ and\ a\ product\ of\s+(?:Item\ B|".*?")[\s,]*
-        (?=(?:because|as\ a\ result|and\ buying)\b|\Z)""",
+        (?: Item\ A\ and\ a\ product\ of\ Item\ B\b [\s,]*
+          # Titles may hold any word and more quotes, so what follows them decides.
+          | ".{0,2000}?"\ and\ a\ product\ of\ ".{0,2000}?"[\s,]*
+            (?=(?:because|as\ a\ result|and)\b|\Z)
+        )""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 
@@ -93,6 +103,11 @@ def read_sentence(
         If the relation is unknown, or the sentence ends with its phrase.
     """
     clause = cut_preface(sentence)
+    if is_bare_phrase(clause):
+        raise BadValue(
+            "the sentence ends where the intention should begin",
+            f"complete it, or leave the row out: it ends with {clause[-60:]!r}",
+        )
     by_phrase, tail = match_phrase(clause)
     label = (named or "").strip()
     if not label or label.casefold() in residual:
@@ -101,7 +116,7 @@ def read_sentence(
             notes.append(f"relation {label!r} read by its phrase as {by_phrase.name}")
         if by_phrase.name == "Open":
             notes.append(UNMATCHED)
-        return _reading(by_phrase, tail, notes, sentence)
+        return Reading(by_phrase, tail, tuple(notes))
     try:
         relation = resolve(label, vocabulary)
     except UnknownRelationError as error:
@@ -114,20 +129,10 @@ def read_sentence(
             note = f"relation {relation.name} named, no known phrase"
         else:
             note = f"relation {relation.name} named, phrase of {by_phrase.name}"
-        return _reading(relation, own or _clause(clause), [note], sentence)
-    return _reading(relation, own or "", [], sentence)
+        return Reading(relation, own or _clause(clause), (note,))
+    return Reading(relation, own or "", ())
 
 
 def _clause(clause: str) -> str:
     """The whole clause but its "because"."""
     return cut_phrase(clause, get("Open", Family.COBUY)) or ""
-
-
-def _reading(relation: Relation, tail: str, notes: list[str], sentence: str) -> Reading:
-    bare = tail.rstrip(" .…").casefold()
-    if not bare or bare == relation.phrase.casefold():
-        raise BadValue(
-            "the sentence ends where the intention should begin",
-            f"complete it, or leave the row out: it says {sentence.strip()[-60:]!r}",
-        )
-    return Reading(relation, tail, tuple(notes))
