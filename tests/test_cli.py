@@ -11,32 +11,9 @@ from typing import Any
 
 import click
 import pytest
+from door import ROOT, answer, run
 
 from intentkg import cli, reference, sample
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def run(
-    *words: str | Path, cwd: Path | None = None, **env: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a person would: another process, its own streams."""
-    return subprocess.run(
-        [sys.executable, "-m", "intentkg", *map(str, words)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        cwd=cwd or ROOT,
-        env={**os.environ, **env},
-        check=False,
-    )
-
-
-def answer(*words: str | Path, code: int = 0) -> Any:
-    result = run(*words, "--json")
-    assert result.returncode == code, result.stderr
-    assert "Traceback" not in result.stderr
-    return json.loads(result.stdout)
 
 
 @pytest.fixture(scope="module")
