@@ -7,8 +7,10 @@ from typing import Any
 import pyarrow as pa
 
 from kg.directory import Directory
+from kg.findings import Finding
 from kg.sql import connect
 from kg.truth import Summary, Transaction
+from kg.verify import verify
 from schema.identity import assertion_id, cobuy_id, evidence_id, intention_id, post_id
 from schema.records import SCHEMAS, TABLES, Item, Rows, Table
 
@@ -87,3 +89,8 @@ def files(directory: Directory) -> set[str]:
         for path in directory.root.rglob("*")
         if path.is_file() and path.name != ".lock"
     }
+
+
+def troubles(directory: Directory) -> list[Finding]:
+    """What `verify` finds wrong; that nothing is built yet is no trouble."""
+    return [finding for finding in verify(directory) if finding.severity != "info"]
