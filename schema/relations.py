@@ -336,7 +336,7 @@ def is_bare_phrase(sentence: str, family: Family = Family.COBUY) -> bool:
     (True, False)
     """
     text = _LEAD.sub("", sentence.strip(), count=1).rstrip(" .…")
-    return not text or any(pattern.fullmatch(text) for _, pattern in _phrases(family))
+    return not text or text.casefold() in _bare(family)
 
 
 _LEAD = re.compile(r"(?:because|and)\b[\s,]*", re.IGNORECASE)
@@ -363,6 +363,12 @@ def _phrases(family: Family) -> tuple[tuple[Relation, re.Pattern[str]], ...]:
         (found[phrase], re.compile(rf"{re.escape(phrase)}(?!\w)[\s:,]*", re.IGNORECASE))
         for phrase in ordered
     )
+
+
+@cache
+def _bare(family: Family) -> frozenset[str]:
+    wordings = (w for r in RELATIONS if r.family is family for w in _wordings(r))
+    return frozenset(wording.casefold() for wording in wordings)
 
 
 def _wordings(relation: Relation) -> Iterator[str]:

@@ -8,7 +8,7 @@ import pytest
 from import_world import take
 
 from ingest import reading
-from schema.errors import InputError
+from schema.errors import InputError, UnknownFormatError
 
 ROWS = [
     ("PersonX waters the plants", "xNeed", "to fill the can"),
@@ -54,6 +54,12 @@ def test_header_or_not_and_columns_in_another_order(tmp_path):
     )
     assert [reading.detect(p).name for p in (bare, headed, turned)] == ["atomic"] * 3
     assert len({frozenset(take(p).ids("assertions")) for p in (bare, headed, turned)}) == 1
+
+
+def test_a_table_without_social_relations_is_not_taken_for_atomic(tmp_path):
+    path = tsv(tmp_path / "a.tsv", ("head", "relation", "tail"), ROWS[2])
+    with pytest.raises(UnknownFormatError):
+        reading.detect(path)
 
 
 def test_source_and_language_are_options(tmp_path):

@@ -35,6 +35,7 @@ OTHERS = frozenset(
 )
 """Relations of ATOMIC 2020 that are not social."""
 
+_SOCIAL = frozenset(names(Family.SOCIAL)) - {"Open"}
 _COLUMNS = ("head", "relation", "tail")
 _ALIASES = {"event": "head", "head_event": "head", "rel": "relation", "inference": "tail"}
 _LAYOUT = "write head, relation and tail, parted by tabs"
@@ -44,15 +45,16 @@ _NO_EFFECT = "annotations of no effect (none), which are no intentions"
 def sniff(sample: Sample) -> Guess:
     """Rate a sample: three cells parted by tabs, with ATOMIC's relations in the middle."""
     cells = [line.split("\t") for line in sample.lines]
-    known = OTHERS | {name for name in names(Family.SOCIAL) if name != "Open"}
-    rows = [c for c in cells if len(c) >= 3]
+    rows = [c for c in cells if len(c) >= len(_COLUMNS)]
     if not rows or len(rows) < len(cells):
         return 0.0, "not three cells parted by tabs"
     layout = _header(rows[0])
-    where = (layout or _positions())["relation"]
-    body = rows[1:] if layout else rows
-    share = sum(len(c) > where and c[where].strip() in known for c in body) / max(1, len(body))
-    return (0.95 * share, "head, relation and tail, with ATOMIC's relations")
+    at = (layout or _positions())["relation"]
+    found = [c[at].strip() if at < len(c) else "" for c in (rows[1:] if layout else rows)]
+    if not _SOCIAL.intersection(found):
+        return 0.0, "no social relation"
+    share = sum(name in _SOCIAL or name in OTHERS for name in found) / len(found)
+    return 0.95 * share, "head, relation and tail, with ATOMIC's relations"
 
 
 @reader(
@@ -153,7 +155,7 @@ def _relation(name: str) -> Relation | None:
     try:
         return resolve(name, "atomic")
     except UnknownRelationError as error:
-        known = sorted(OTHERS) + [n for n in names(Family.SOCIAL) if n != "Open"]
+        known = [*sorted(_SOCIAL), *sorted(OTHERS)]
         close = get_close_matches(name, known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(close)}? " if close else ""
         raise BadValue(
