@@ -41,7 +41,7 @@ class TableRow:
     line
         1-based line that the row begins on (CSV counts the header); in Parquet the row's number.
     values
-        What the fields hold, by field name; None for empty cells and absent columns.
+        What the fields hold, by field name: None for an empty cell; an absent column is not in it.
     extra
         Columns that no field claims, by the column's own name; empty ones are left out.
     text

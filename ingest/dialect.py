@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import length_hint
 from pathlib import Path
 
 _NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 _SAMPLE_ROWS = 200
+_LONG_CELL = 20  # lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,14 @@ def sniff_dialect(sample: str, path: str | Path = "") -> Dialect:
     Dialect(delimiter='\\t', quoted=False)
     """
     lines = sample.splitlines(keepends=True)
-    if len(lines) > 1 and not sample.endswith("\n"):
-        lines.pop()  # cut in the middle
+    cut = len(lines) > 1 and not sample.endswith("\n")
+    if cut:
+        lines.pop()
     tab_first = ".tsv" in Path(path).name.lower()
     order = "\t,;|" if tab_first else ",\t;|"
     best = max(
         (Dialect(delimiter, quoted) for delimiter in order for quoted in (True, False)),
-        key=lambda dialect: _fit(lines, dialect),
+        key=lambda dialect: _fit(lines, dialect, cut),
     )
     if _width(lines, best) < 2:
         return Dialect("\t" if tab_first else ",")
@@ -81,18 +84,22 @@ def _width(lines: list[str], dialect: Dialect) -> int:
         return 0
 
 
-def _fit(lines: list[str], dialect: Dialect) -> tuple[bool, float, bool, int]:
+def _fit(lines: list[str], dialect: Dialect, cut: bool) -> tuple[bool, float, bool, int]:
     """Rate a dialect: more than one column, the share of agreeing rows, quoting, the width."""
-    rows = dialect.reader(lines)
+    left = iter(lines)
+    rows = dialect.reader(left)
     width = good = bad = 0
     for _ in range(_SAMPLE_ROWS):
+        before = length_hint(left)
         try:
             cells = next(rows)
         except StopIteration:
             break
         except csv.Error as error:
-            # The sample may end inside a quoted cell; that says nothing.
-            bad += "unexpected end" not in str(error) or good == 0
+            # A sample that is cut may end inside a quoted cell; but hardly in one of many lines.
+            swallowed = before - length_hint(left)
+            if not (cut and swallowed < _LONG_CELL and "unexpected end" in str(error)):
+                bad += 1
             continue
         if not cells:
             continue
