@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from kg.manifest import sha256_file
 from schema.errors import CorruptError, InputError
 
 _WORKERS = 8
+_ID = re.compile(r"[0-9a-f]{64}\Z")
 
 
 def digest(data: bytes) -> str:
@@ -30,6 +32,8 @@ def read(directory: Directory, image_id: str) -> bytes:
     """
     path = directory.blob(image_id)
     try:
+        if not _ID.match(image_id):  # never a path of somebody's making
+            raise FileNotFoundError
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise CorruptError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -109,10 +109,10 @@ def check_rows(directory: Directory, manifest: Manifest) -> Iterator[Finding]:
 def check_ids(directory: Directory, manifest: Manifest) -> Iterator[Finding]:
     """Every id is what the identity functions make of the row today."""
     with connect(directory, manifest) as connection:
-        for name, table, query, wrong in _IDS:
+        for name, table, columns, wrong in _IDS:
             count = 0
             shown: list[str] = []
-            for batch in stream(connection, query):
+            for batch in stream(connection, _id_query(table, columns)):
                 bad = wrong([column.to_pylist() for column in batch.columns])
                 count += len(bad)
                 shown += bad[: _SHOWN - len(shown)]
@@ -237,29 +237,34 @@ def _wrong_evidence(columns: _Columns) -> list[str]:
     ]
 
 
-_IDS = (
-    ("post-id", "posts", "SELECT id, source, external_id FROM posts", _wrong_posts),
-    ("product-id", "products", "SELECT id FROM products", _wrong_products),
-    ("cobuy-id", "cobuys", "SELECT DISTINCT id, a, b FROM cobuys", _wrong_cobuys),
-    (
-        "intention-id",
-        "assertions",
-        "SELECT DISTINCT intention_id, text FROM assertions",
-        _wrong_intentions,
-    ),
+# Name, table, columns (the id first), and the function that finds the wrong among them.
+_IDS: tuple[tuple[str, Table, tuple[str, ...], Callable[[_Columns], list[str]]], ...] = (
+    ("post-id", "posts", ("id", "source", "external_id"), _wrong_posts),
+    ("product-id", "products", ("id",), _wrong_products),
+    ("cobuy-id", "cobuys", ("id", "a", "b"), _wrong_cobuys),
+    ("intention-id", "assertions", ("intention_id", "text"), _wrong_intentions),
     (
         "assertion-id",
         "assertions",
-        "SELECT DISTINCT assertion_id, head_type, head_id, relation, intention_id FROM assertions",
+        ("assertion_id", "head_type", "head_id", "relation", "intention_id"),
         _wrong_assertions,
     ),
     (
         "evidence-id",
         "assertions",
-        "SELECT id, assertion_id, source, model, prompt_hash, request FROM assertions",
+        ("id", "assertion_id", "source", "model", "prompt_hash", "request"),
         _wrong_evidence,
     ),
 )
+
+
+def _id_query(table: Table, columns: tuple[str, ...]) -> str:
+    """Select what an id is made of, once where rows share it."""
+    once = "" if (columns[0],) == KEYS[table] else "DISTINCT "
+    # What lacks a required field is the rules' finding, not this one's.
+    required = [c for c in columns if not SCHEMAS[table].field(c).nullable]
+    there = " AND ".join(f"{column} IS NOT NULL" for column in required)
+    return f"SELECT {once}{', '.join(columns)} FROM {table} WHERE {there}"
 
 
 def _wrong(
