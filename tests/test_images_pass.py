@@ -188,6 +188,7 @@ class _Pictures(BaseHTTPRequestHandler):
 
     asked: list[str]
     go: threading.Event
+    awaited = 0
     at_once = 0
     most = 0
     lock = threading.Lock()
@@ -201,8 +202,10 @@ class _Pictures(BaseHTTPRequestHandler):
             cls.asked.append(self.path)
             cls.at_once += 1
             cls.most = max(cls.most, cls.at_once)
+            if cls.at_once == cls.awaited:
+                threading.Timer(0.3, cls.go.set).start()  # time for one too many to show
         if self.path.startswith("/slow/"):
-            cls.go.wait(10)
+            cls.go.wait(60)
         body = png(unquote(self.path.rpartition("/")[2]))
         with cls.lock:
             cls.at_once -= 1
@@ -215,7 +218,7 @@ class _Pictures(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[str]:
     _Pictures.asked, _Pictures.go = [], threading.Event()
-    _Pictures.at_once = _Pictures.most = 0
+    _Pictures.at_once = _Pictures.most = _Pictures.awaited = 0
     with ThreadingHTTPServer(("127.0.0.1", 0), _Pictures) as running:
         running.daemon_threads = True
         thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
@@ -228,9 +231,14 @@ def server() -> Iterator[str]:
 
 def test_images_are_fetched_at_once_yet_come_out_in_order(server, folder):
     refs = [f"{server}/slow/{c}" for c in ("red", "green", "blue", "white")]
-    threading.Timer(0.3, _Pictures.go.set).start()
+    _Pictures.awaited = 4
     images, blobs, _ = resolve(
-        [[ref] for ref in refs], folder / "p", mode="fetch", allow_private=True, workers=4
+        [[ref] for ref in refs],
+        folder / "p",
+        mode="fetch",
+        allow_private=True,
+        timeout=60.0,
+        workers=4,
     )
     assert _Pictures.most == 4
     assert [blob.data for blob in blobs] == [png(c) for c in ("red", "green", "blue", "white")]
@@ -239,8 +247,8 @@ def test_images_are_fetched_at_once_yet_come_out_in_order(server, folder):
 
 def test_never_more_in_work_than_workers(server, folder):
     refs = [[f"{server}/slow/%23{n:06x}"] for n in range(12)]
-    threading.Timer(0.3, _Pictures.go.set).start()
-    resolve(refs, folder / "p", mode="fetch", allow_private=True, workers=3)
+    _Pictures.awaited = 3
+    resolve(refs, folder / "p", mode="fetch", allow_private=True, timeout=60.0, workers=3)
     assert _Pictures.most == 3
 
 
@@ -248,25 +256,25 @@ def test_one_slow_image_does_not_keep_others_from_being_fetched(server, folder):
     fast = [[f"{server}/%23{n:06x}"] for n in range(100)]
     stream = with_images(
         [posts([[f"{server}/slow/red"], *fast], str(folder / "p"))],
-        ImageOptions(mode="fetch", allow_private=True, workers=2),
+        ImageOptions(mode="fetch", allow_private=True, timeout=60.0, workers=2),
     )
     done: list[Item] = []
     thread = threading.Thread(target=lambda: done.extend(stream), daemon=True)
     thread.start()
-    for _ in range(200):
+    for _ in range(600):
         if len(_Pictures.asked) == 101:
             break
         thread.join(0.05)
     assert len(_Pictures.asked) == 101
     assert not done
     _Pictures.go.set()
-    thread.join(10)
+    thread.join(60)
     assert sum(isinstance(item, ImageBlob) for item in done) == 101
 
 
 def test_the_same_address_is_fetched_once_and_its_image_yielded_once(server, folder):
     batches = [posts([[f"{server}/red"]] * 50, str(folder / "p"), 1 + 50 * n) for n in range(3)]
-    out = list(with_images(batches, ImageOptions(mode="fetch", allow_private=True)))
+    out = list(with_images(batches, ImageOptions(mode="fetch", allow_private=True, timeout=60.0)))
     assert _Pictures.asked == ["/red"]
     assert sum(isinstance(item, ImageBlob) for item in out) == 1
     assert [r.lines[0].as_py() for r in out if isinstance(r, Rows)] == [1, 51, 101]
@@ -278,6 +286,7 @@ def test_an_address_that_the_store_knows_is_not_fetched(server, folder):
         folder / "p",
         mode="fetch",
         allow_private=True,
+        timeout=60.0,
         known={f"{server}/red": "abc"}.get,
     )
     assert [image["id"] for image in images[0]] == ["abc", blobs[0].id]
@@ -287,7 +296,8 @@ def test_an_address_that_the_store_knows_is_not_fetched(server, folder):
 def test_a_consumer_that_stops_early_leaves_no_thread_behind(server, folder):
     refs = [[f"{server}/red"], *([f"{server}/slow/%23{n:06x}"] for n in range(30))]
     stream = with_images(
-        [posts(refs, str(folder / "p"))], ImageOptions(mode="fetch", allow_private=True)
+        [posts(refs, str(folder / "p"))],
+        ImageOptions(mode="fetch", allow_private=True, timeout=60.0),
     )
     assert isinstance(next(stream), ImageBlob)
     stream.close()
