@@ -6,10 +6,10 @@
 // returns: posts — number of posts with it
 // returns: cobuys — number of pairs with it
 // returns: intention_id — the intention
-MATCH (p:Post)-[]->(i:Intention)
-WITH i, count(DISTINCT p) AS posts
-MATCH (c:CoBuy)-[]->(i)
-WITH i, posts, count(DISTINCT c) AS cobuys
+MATCH (h)-[]->(i:Intention)
+WITH i, count(DISTINCT CASE WHEN h:Post THEN h.id END) AS posts,
+     count(DISTINCT CASE WHEN h:CoBuy THEN h.id END) AS cobuys
+WHERE posts > 0 AND cobuys > 0
 RETURN i.text AS intention, posts, cobuys, i.id AS intention_id
 ORDER BY posts + cobuys DESC, intention, intention_id
 LIMIT $limit

@@ -8,8 +8,14 @@
 // returns: title — its title, or null
 // returns: shared — number of intentions shared
 // returns: example — one of them (the first by alphabet)
-MATCH (p:Product {id: $product})<-[:OF]-(c:CoBuy)-[r]->(i:Intention)<-[s]-(d:CoBuy)-[:OF]->(q:Product)
-WHERE q.id <> $product AND NOT EXISTS { (p)-[:CO_BUY]-(q) }
+MATCH (p:Product {id: $product})
+CALL {
+  WITH p
+  MATCH (p)-[:CO_BUY]-(o:Product)
+  RETURN collect(o.id) AS bought
+}
+MATCH (p)<-[:OF]-(c:CoBuy)-[r]->(i:Intention)<-[s]-(d:CoBuy)-[:OF]->(q:Product)
+WHERE q.id <> $product AND NOT q.id IN bought
   AND ($rejected OR (coalesce(r.accepted, true) AND coalesce(s.accepted, true)))
 RETURN q.id AS product, q.title AS title, count(DISTINCT i) AS shared, min(i.text) AS example
 ORDER BY shared DESC, product

@@ -11,11 +11,14 @@
 // returns: relation — relation of the best one, or null
 // returns: intention — text of the best one, or null
 MATCH (:Product {id: $product})<-[:OF]-(c:CoBuy)-[:OF]->(q:Product)
-OPTIONAL MATCH (c)-[r]->(i:Intention)
-WHERE $rejected OR coalesce(r.accepted, true)
-WITH c, q, r, i
-ORDER BY coalesce(r.typicality, -1.0) DESC, coalesce(r.plausibility, -1.0) DESC, r.id
-WITH c, q, collect(type(r)) AS relations, collect(i.text) AS texts
+CALL {
+  WITH c
+  MATCH (c)-[r]->(i:Intention)
+  WHERE $rejected OR coalesce(r.accepted, true)
+  WITH r, i
+  ORDER BY coalesce(r.typicality, -1.0) DESC, coalesce(r.plausibility, -1.0) DESC, r.id
+  RETURN collect(type(r)) AS relations, collect(i.text) AS texts
+}
 RETURN q.id AS product, q.title AS title, c.support AS support, size(texts) AS intentions,
        relations[0] AS relation, texts[0] AS intention
 ORDER BY support DESC, product
