@@ -128,15 +128,21 @@ def _compare(
     """Compare two sets of rows, with their multiplicity."""
     connection.register("found", found)
     expected = f"SELECT {', '.join(map(sql.identifier, found.schema.names))} FROM ({expected})"
+    lacking = f"SELECT 0 AS _side, * FROM (FROM ({expected}) EXCEPT ALL FROM found)"
+    foreign = f"SELECT 1 AS _side, * FROM (FROM found EXCEPT ALL FROM ({expected}))"
+    both = f"{lacking} UNION ALL {foreign}"
     try:
-        for query, difference in (
-            (f"FROM ({expected}) EXCEPT ALL FROM found", "lack from the graph"),
-            (f"FROM found EXCEPT ALL FROM ({expected})", "in the graph are not in the truth"),
+        if not connection.sql(f"SELECT * FROM ({both}) LIMIT 1").fetchall():
+            return
+        for side, difference in (
+            (0, "lack from the graph"),
+            (1, "in the graph are not in the truth"),
         ):
-            rows = connection.sql(f"SELECT * FROM ({query}) LIMIT {_SHOWN}").fetchall()
-            if rows:
-                ((count,),) = connection.sql(f"SELECT count(*) FROM ({query})").fetchall()
-                shown = ", ".join("-".join(str(v) for v in row[:2]) for row in rows)
+            query = f"FROM ({both}) WHERE _side = {side}"
+            ((count,),) = connection.sql(f"SELECT count(*) {query}").fetchall()
+            if count:
+                rows = connection.sql(f"{query} ORDER BY ALL LIMIT {_SHOWN}").fetchall()
+                shown = ", ".join("-".join(map(str, row[1:3])) for row in rows)
                 message = f"{what}: {count:,} rows {difference} as they stand ({shown} …)"
                 yield Finding(check, "error", message, fix)
     finally:

@@ -119,8 +119,10 @@ _ASSERTIONS = """
            bool_and(accepted) AS accepted,
            coalesce(list_sort(list(DISTINCT model) FILTER (model IS NOT NULL)), []) AS models,
            count(*) AS evidence, list_sort(list(DISTINCT source)) AS sources
-    FROM {assertions} GROUP BY assertion_id
+    FROM {assertions} GROUP BY assertion_id ORDER BY head_type, relation
 """
+
+_PROPERTIES = "* EXCLUDE (head_type, relation) FROM assertion_edges"
 
 
 class Projection:
@@ -162,9 +164,21 @@ class Projection:
 
     def edges(self) -> Iterator[tuple[EdgeKind, pa.RecordBatch]]:
         """Yield kinds and batches of edges: `start`, `end` and the properties."""
-        for kind in self.kinds():
+        for kind in _EDGES:
             for batch in sql.stream(self._connection, self.edge_query(kind), rows=_BATCH):
                 yield kind, batch
+        # One pass over all relations: they lie one after the other.
+        counts = iter(self._relations())
+        kind, left = next(counts, (OF, 0))
+        for batch in sql.stream(self._connection, f"SELECT {_PROPERTIES}", rows=_BATCH):
+            start = 0
+            while start < batch.num_rows:
+                if not left:
+                    kind, left = next(counts)
+                piece = batch.slice(start, left)
+                yield kind, piece
+                start += piece.num_rows
+                left -= piece.num_rows
 
     def node_query(self, label: str) -> str:
         """SQL that gives the nodes with a label."""
@@ -176,7 +190,7 @@ class Projection:
             return _EDGES[kind].format(**self._tables)
         self._aggregate()
         return (
-            "SELECT * EXCLUDE (head_type, relation) FROM assertion_edges WHERE "
+            f"SELECT {_PROPERTIES} WHERE "
             f"head_type = {sql.quote(kind.start)} AND relation = {sql.quote(kind.type)}"
         )
 
@@ -188,29 +202,32 @@ class Projection:
         CorruptError
             If the truth holds a relation that the registry does not know.
         """
+        return [*_EDGES, *(kind for kind, _ in self._relations())]
+
+    def labels(self) -> list[str]:
+        """Labels of nodes."""
+        return list(_NODES)
+
+    def _relations(self) -> list[tuple[EdgeKind, int]]:
+        """Kinds of edge to intentions, and how many there are, in the order of the table."""
         self._aggregate()
         found = self._connection.sql(
-            "SELECT DISTINCT head_type, relation FROM assertion_edges ORDER BY ALL"
+            "SELECT head_type, relation, count(*) FROM assertion_edges GROUP BY ALL ORDER BY ALL"
         ).fetchall()
-        for head, relation in found:
+        for head, relation, _ in found:
             if relation not in {r.name for r in relations.for_head(head)}:
                 raise CorruptError(
                     f"the truth holds assertions of {head} by {relation!r}, which this version "
                     "does not know",
                     fix="use the version of intentkg that imported them",
                 )
-        return [*_EDGES, *(EdgeKind(head, relation, "Intention") for head, relation in found)]
-
-    def labels(self) -> list[str]:
-        """Labels of nodes."""
-        return list(_NODES)
+        return [(EdgeKind(head, relation, "Intention"), count) for head, relation, count in found]
 
     def _aggregate(self) -> None:
         """Join the evidence of each assertion, once."""
         if not self._aggregated:
             self._connection.execute(
-                "CREATE OR REPLACE TABLE assertion_edges AS "
-                + _ASSERTIONS.format(**self._tables)
+                "CREATE OR REPLACE TABLE assertion_edges AS " + _ASSERTIONS.format(**self._tables)
             )
             self._aggregated = True
 
@@ -255,7 +272,7 @@ def reaches(
             + "EXCEPT "
             + _IMAGE_EDGES.format(table="later")
             + "LIMIT 1"
-        ).fetchone()
-        if lost is not None:
+        ).fetchall()
+        if lost:
             return False
     return True

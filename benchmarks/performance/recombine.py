@@ -90,11 +90,17 @@ def intentions(count: int, *, seed: int = 0, sources: Sources | None = None) -> 
     return [maker.new() for _ in range(count)]
 
 
-def rows(assertions: int, *, seed: int = 0, sources: Sources | None = None) -> Iterator[Rows]:
-    """Yield the tables of a knowledge base with that many assertions."""
+def rows(
+    assertions: int, *, seed: int = 0, first: int = 0, sources: Sources | None = None
+) -> Iterator[Rows]:
+    """Yield the tables of a knowledge base with that many assertions.
+
+    `first` is where the numbers of posts and products begin: two sets of rows with other seeds
+    and without common numbers can go into one knowledge base.
+    """
     sources = sources or load_sources()
     chance = random.Random(seed)
-    for table, found in _tables(assertions, chance, sources):
+    for table, found in _tables(assertions, first, chance, sources):
         for start in range(0, len(found), _ROWS):
             piece = found[start : start + _ROWS]
             batch = pa.RecordBatch.from_pylist(piece, schema=SCHEMAS[table])
@@ -140,13 +146,15 @@ class _Tails:
 
 
 def _tables(
-    count: int, chance: random.Random, sources: Sources
+    count: int, first: int, chance: random.Random, sources: Sources
 ) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
     social = count // 4
-    posts = [_post(number, text) for number, text in _cycle(sources.posts, social // _PER_HEAD + 1)]
+    total = social // _PER_HEAD + 1
+    posts = [_post(first + number, text) for number, text in _cycle(sources.posts, total)]
     yield "posts", posts
     pairs = (count - social) // _PER_HEAD + 1
-    products = [_product(number, chance, sources) for number in range(max(4, pairs // 2))]
+    numbers = range(first, first + max(4, pairs // 2))
+    products = [_product(number, chance, sources) for number in numbers]
     yield "products", products
     cobuys = _cobuys(pairs, products, chance)
     yield "cobuys", cobuys
