@@ -114,3 +114,22 @@ def check_tidy(kb: Path) -> None:
     stray = {name for name in found - named if vectors is None or not name.startswith(vectors)}
     assert not stray, stray
     assert not (kb / ".staging").exists()
+
+
+def small_kb(folder: Path) -> Path:
+    """A knowledge base in which there is a little of everything; not built."""
+    posts = [{"id": f"p{n}", "text": f"the weather of day {n}"} for n in range(3)]
+    products = [{"id": f"B{n}", "title": f"umbrella {n}", "brand": "Acme"} for n in range(3)]
+    intentions = [
+        {"a": "B0", "b": "B1", "relation": "UsedFor", "text": "staying dry", "typicality": 0.9},
+        {"post": "p0", "relation": "xIntent", "text": "to warn friends", "post_source": "posts"},
+        {"post": "p1", "relation": "xNeed", "text": "to look outside", "post_source": "posts"},
+    ]
+    kb = folder / "my.kg"
+    quick("ingest", kb, "-f", "posts", write_json_lines(folder / "posts.jsonl", posts))
+    quick("ingest", kb, "-f", "products", write_json_lines(folder / "products.jsonl", products))
+    (folder / "pairs.csv").write_text("a,b,support\nB0,B1,4\n", encoding="utf-8")
+    quick("ingest", kb, "-f", "cobuys", folder / "pairs.csv")
+    quick("import", kb, "-f", "intentions", write_json_lines(folder / "i.jsonl", intentions))
+    assert rejected(kb) == []
+    return kb
