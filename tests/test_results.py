@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
 
+from kg.build import build
+from kg.directory import Directory
+from kg.embedded import open_graph
+from kg.truth import Transaction
+from queries.cobuy import pull
+from queries.evidence import lookup
 from queries.results import CobuyEdge, Head, Results, SearchHit, Table, plain
-from schema.errors import MissingExtraError, QueryError
+from schema import identity
+from schema.errors import MissingExtraError, QueryError, UsageError
+from schema.records import SCHEMAS, Rows
 
 EDGE = CobuyEdge("co_1", "A", "B", "UsedFor", "in_1", "x", 0.5, None, None, ["m"], "as_1")
 HEAD = Head("CoBuy", "co_1", "A + B", "UsedFor", "as_1", None, 0.5, True, ["A", "B"])
@@ -134,3 +144,85 @@ def test_nothing_heavy_is_imported_before_it_is_needed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def rows(table: str, *records: dict) -> Rows:
+    batch = pa.RecordBatch.from_pylist(list(records), schema=SCHEMAS[table])
+    return Rows(table, batch, pa.array(range(1, len(records) + 1), pa.int64()), "test")
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Directory:
+    """A knowledge base that went the whole way: transaction, build, graph."""
+    directory = Directory.create(tmp_path_factory.mktemp("results") / "kb")
+    pair = identity.cobuy_id("B", "A")
+    intention = identity.intention_id("keep warm")
+    edge = identity.assertion_id("CoBuy", pair, "UsedFor", intention)
+    said = {
+        "assertion_id": edge,
+        "head_type": "CoBuy",
+        "head_id": pair,
+        "relation": "UsedFor",
+        "intention_id": intention,
+        "text": "keep warm",
+        "source": "test",
+    }
+    judged = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    first = {
+        **said,
+        "id": identity.evidence_id(edge, source="test", model="one"),
+        "model": "one",
+        "plausibility": 0.25,
+        "accepted": False,
+        "rationale": "only 'one' \u2028 would",
+        "created_at": judged,
+        "image_ids": ["ab"],
+    }
+    second = {
+        **said,
+        "id": identity.evidence_id(edge, source="test", model="two"),
+        "model": "two",
+        "plausibility": 0.75,
+        "typicality": 0.5,
+    }
+    with Transaction(directory, "test") as transaction:
+        transaction.add(rows("products", *({"id": key, "source": "test"} for key in "AB")))
+        cobuy = {"id": pair, "a": "A", "b": "B", "source": "test", "support": 1}
+        transaction.add(rows("cobuys", cobuy))
+        transaction.add(rows("assertions", first, second))
+        transaction.commit()
+    build(directory, vectors=False)
+    return directory
+
+
+def test_an_edge_leads_to_all_of_its_evidence(stored: Directory):
+    with open_graph(stored) as graph:
+        (edge,) = pull(graph, "A")
+    assert (edge.plausibility, edge.typicality, edge.accepted) == (0.75, 0.5, False)
+    assert edge.models == ["one", "two"]
+    table = lookup(stored, edge.assertion_id)
+    assert table.columns == SCHEMAS["assertions"].names
+    found = {row["model"]: row for row in table}
+    assert set(found) == {"one", "two"}
+    assert found["one"]["rationale"] == "only 'one' \u2028 would"
+    assert found["one"]["created_at"] == "2026-01-02T03:04:05+00:00"
+    assert found["one"]["image_ids"] == ["ab"]
+    assert found["two"]["accepted"] is None
+    assert [row["id"] for row in table] == sorted(row["id"] for row in table)
+    assert json.loads(json.dumps(table.to_dicts())) == table.to_dicts()
+    assert table.to_arrow().num_rows == len(table.to_pandas()) == 2
+
+
+@pytest.mark.parametrize("bad", ["", "x", "as_", "as_" + "g" * 32, "in_" + "0" * 32, None, 7])
+def test_what_is_no_assertions_id_is_refused(stored: Directory, bad: object):
+    with pytest.raises(UsageError) as caught:
+        lookup(stored, bad)  # type: ignore[arg-type]
+    assert "as_" in caught.value.fix
+
+
+def test_evidence_of_an_unknown_assertion(stored: Directory):
+    with pytest.raises(QueryError, match="no assertion as_0000"):
+        lookup(stored, "as_" + "0" * 32)
+    for hostile in ("as_" + "0" * 31 + "'", "as_' OR '1'='1", "as_" + "0" * 32 + "\n"):
+        with pytest.raises(UsageError):
+            lookup(stored, hostile)
