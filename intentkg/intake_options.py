@@ -93,7 +93,8 @@ def show(report: FileReport, kb: Path) -> None:
     for label, count in summary.notes.items():
         click.echo(f"  {label}: {count:,}")
     if summary.rejected:
-        click.echo(f"  refused: {summary.rejected:,} rows, listed in {kb / 'rejected.parquet'}")
+        listed = kb / "rejected.parquet"
+        click.echo(f"  refused: {summary.rejected:,} rows or images, listed in {listed}")
         for rejection in summary.rejections[:3]:
             place = "" if rejection.row is None else f"row {rejection.row}: "
             click.echo(f"    {place}{rejection.reason} (fix: {rejection.fix})")

@@ -202,7 +202,7 @@ def test_a_bad_row_is_listed_and_the_rows_around_it_are_stored(what: str, kb: Pa
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     assert f"row {case.row}: " in result.stdout
-    assert "refused: 1 rows, listed in" in result.stdout
+    assert "refused: 1 rows or images, listed in" in result.stdout
 
     [row] = rejected(kb)
     assert (row["file"], row["row"]) == (str(path), case.row)
@@ -268,7 +268,7 @@ def test_a_file_of_few_but_bad_rows_stores_nothing_and_lists_each(kb: Path) -> N
     before = committed(kb)
     result = call("ingest", kb, "-f", "posts", path)
     assert result.returncode == 0
-    assert "refused: 500 rows" in result.stdout
+    assert "refused: 500 rows or images" in result.stdout
     assert committed(kb) == before
     assert [row["row"] for row in rejected(kb)] == list(range(2, 502))
     call("ingest", kb, "-f", "posts", path)

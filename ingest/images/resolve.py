@@ -9,17 +9,18 @@ import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
 
 from ingest.images.content import to_blob
+from ingest.images.failures import failure
 from ingest.images.local import read_data_address, read_path
 from ingest.images.options import ImageOptions
 from schema.errors import InputError
-from schema.records import IMAGE_REF, ImageBlob, Item, Note, Rows
+from schema.records import IMAGE_REF, ImageBlob, Item, Note, Rejection, Rows
 
 _SCHEME = re.compile(r"(data|[a-z][a-z0-9+.-]*(?=://)):", re.IGNORECASE)
 _REMEMBERED = 1 << 16  # references and ids that are not looked at, or yielded, a second time
@@ -57,8 +58,9 @@ def with_images(items: Iterable[Item], options: ImageOptions | None = None) -> I
     Yields
     ------
     Item
-        The input's items, `ImageBlob` for each new image, and at the end `Note` with the number
-        of references that were read, failed, or were left as addresses.
+        The input's items, `ImageBlob` for each new image, behind a batch a `Rejection` for each
+        image that could not be had (its row stays), and at the end `Note` with the number of
+        references that were read, failed, or were left as addresses.
     """
     options = options or ImageOptions()
     counts: Counter[str] = Counter()
@@ -89,12 +91,20 @@ class _Batch:
 
     rows: Rows
     images: list[list[_Entry] | None]
+    tried: list[tuple[int, _Entry]] = field(default_factory=list)
 
     def open_entries(self) -> Iterator[_Entry]:
-        for row in self.images:
+        for number, row in enumerate(self.images):
             for entry in row or ():
                 if entry and entry["ref"] and entry["id"] is None and entry["error"] is None:
+                    self.tried.append((number, entry))
                     yield entry
+
+    def failures(self) -> Iterator[Rejection]:
+        """Of each image that was tried and could not be had, why; its row stays."""
+        for number, entry in self.tried:
+            if entry["error"] is not None:
+                yield failure(self.rows, number, entry["ref"], entry["error"])
 
     def rebuilt(self) -> Rows:
         batch = self.rows.batch
@@ -250,6 +260,7 @@ class _Engine:
         if isinstance(step, _Batch):
             self._batches -= 1
             yield step.rebuilt()
+            yield from step.failures()
         elif not isinstance(step, _Task):
             yield step
         else:
