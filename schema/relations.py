@@ -339,7 +339,7 @@ def is_bare_phrase(sentence: str, family: Family = Family.COBUY) -> bool:
     return not text or text.casefold() in _bare(family)
 
 
-_LEAD = re.compile(r"(?:because|and)\b[\s,]*", re.IGNORECASE)
+_LEAD = re.compile(r"\A(?:because|and)\b[\s,]*", re.IGNORECASE)
 
 
 @cache
