@@ -62,8 +62,12 @@ class Directory:
                 f"{root} is a file; a knowledge base is a directory",
                 fix="name a directory that does not exist yet, such as my.kg",
             )
-        ours = {_LOCK, _OWNER, _STAGING}
-        if directory.root.exists() and any(p.name not in ours for p in directory.root.iterdir()):
+        ours = {_LOCK, _OWNER, _STAGING, MANIFEST_NAME + ".new"}
+        foreign = directory.root.exists() and any(
+            path.name not in ours for path in directory.root.iterdir()
+        )
+        # Another process may be beginning the same one right now, so look again.
+        if foreign and not (directory.root / MANIFEST_NAME).exists():
             raise NotAKnowledgeBaseError(
                 f"{root} holds other files and is not a knowledge base",
                 fix="name an empty directory, or one that does not exist yet",

@@ -11,6 +11,7 @@ network: DuckDB's extensions are neither installed nor loaded.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import tempfile
@@ -21,7 +22,7 @@ from uuid import uuid4
 
 from kg.directory import Directory
 from kg.manifest import Manifest, Part
-from schema.errors import CorruptError, IntentKGError, StoreError
+from schema.errors import CorruptError, DiskFullError, IntentKGError, StoreError
 from schema.records import SCHEMAS, TABLES, Table
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ def identifier(name: str) -> str:
 def store_errors(doing: str) -> Iterator[None]:
     """Turn what the file system, DuckDB or Arrow raise into a :class:`StoreError`.
 
+    A full disk becomes a :class:`DiskFullError`.
+
     Parameters
     ----------
     doing
@@ -181,6 +184,11 @@ def store_errors(doing: str) -> Iterator[None]:
             fix="free memory or disk space, or work on smaller files; nothing was changed",
         ) from error
     except (OSError, duckdb.Error, pa.ArrowException) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
+            raise DiskFullError(
+                f"{doing} failed: no space is left",
+                fix="free some space, then run this again; nothing was changed",
+            ) from error
         raise StoreError(
             f"{doing} failed: {_first_line(error)}",
             fix="check the free space and the permissions there; nothing was changed",

@@ -16,7 +16,7 @@ from truth_world import batch, commit, contents, files, product, stored, trouble
 
 from kg.directory import Directory
 from kg.truth import Transaction
-from schema.errors import StoreError
+from schema.errors import DiskFullError, StoreError
 
 HERE = Path(__file__).parent
 
@@ -148,8 +148,8 @@ def test_a_full_disk_changes_nothing(tiny_disk: Path) -> None:
     for count in (500, 4_000, 6_000, 20_000):
         try:
             _fill(kb, count)
-        except StoreError as error:
-            assert "No space left" in str(error)
+        except DiskFullError as error:
+            assert error.fix
             break
         before = contents(kb)
     else:
