@@ -161,6 +161,13 @@ class Ledger:
             if not future.done():
                 future.set_result(None)
 
+    def shut(self, error: BaseException) -> None:
+        """Let all that wait for money have the error."""
+        waiting, self._changed = self._changed, []
+        for future in waiting:
+            if not future.done():
+                future.set_exception(error)
+
     def _fits(self, wanted: Reservation) -> bool:
         bound = self.budget
         spent = (

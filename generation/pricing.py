@@ -179,6 +179,5 @@ def _parts(request: Request) -> list[tuple[str, int]]:
         if isinstance(content, str):
             found.append((content, 0))
             continue
-        for part in content:
-            found.append((part["text"], 0) if part["type"] == "text" else ("", 1))
+        found += [(part["text"], 0) if part["type"] == "text" else ("", 1) for part in content]
     return found
