@@ -17,15 +17,16 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from generation import store_rows, store_schema
 from generation.requests import Outcome, Reason, Request
+from generation.store_file import errors, read_only, take_lock
 from generation.store_rows import Frames, Stored, Usage
 from generation.store_sync import Syncer
-from schema.errors import CorruptError, DiskFullError, LockedError, StoreError
+from schema.errors import DiskFullError, StoreError
 
 _GATHER = 0.002  # seconds that a commit waits for company
 _MOST = 512  # rows in one commit
@@ -71,9 +72,9 @@ class RequestStore:
         self._syncer: Syncer | None = None
         self._looked = 0.0
         if mode == "write":
-            self._lock = self._take_lock()
+            self._lock = take_lock(self.path)
         try:
-            with _errors(self.path):
+            with errors(self.path):
                 self._open()
         except BaseException:
             self._release()
@@ -118,12 +119,12 @@ class RequestStore:
         status
             Only ``ok``, or only failures of that reason.
         """
-        with contextlib.closing(self._reader()) as reader, _errors(self.path):
+        with contextlib.closing(read_only(self.path)) as reader, errors(self.path):
             yield from store_rows.iterate(reader, stage=stage, model=model, status=status)
 
     def usage(self) -> list[Usage]:
         """Sum requests, failures, tokens, seconds and price by stage and model."""
-        with _errors(self.path):
+        with errors(self.path):
             return store_rows.usage(self._connection)
 
     # -- writing ---------------------------------------------------------------------------------
@@ -191,6 +192,16 @@ class RequestStore:
                 "DELETE FROM exported WHERE key = ?", [(_blob(key),) for key in keys]
             )
 
+    def rename_exported(self, old: str, new: str) -> None:
+        """Note that a batch file has another name now."""
+        with self._transaction():
+            self._connection.execute("UPDATE exported SET file = ? WHERE file = ?", (new, old))
+
+    def forget_file(self, file: str) -> None:
+        """Forget what was written to a batch file that never left."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM exported WHERE file = ?", (file,))
+
     def waiting(self) -> dict[str, int]:
         """Count the requests in batch files whose answers have not come, by file."""
         rows = self._connection.execute("SELECT file, count(*) FROM exported GROUP BY file")
@@ -249,7 +260,7 @@ class RequestStore:
         keys
             Also compute every request's key anew (some ten seconds for a million).
         """
-        with contextlib.closing(self._reader()) as reader:
+        with contextlib.closing(read_only(self.path)) as reader:
             try:
                 return store_rows.check(reader, keys=keys)
             except sqlite3.DatabaseError as error:
@@ -290,44 +301,12 @@ class RequestStore:
 
     def _connect(self) -> sqlite3.Connection:
         if self.mode == "read":
-            return self._reader()
+            return read_only(self.path)
         connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, cached_statements=64
         )
         connection.execute("PRAGMA cache_size = -32768")
         return connection
-
-    def _reader(self) -> sqlite3.Connection:
-        if not self.path.exists():
-            raise StoreError(
-                f"there is no request store at {self.path}", fix="run intentkg generate first"
-            )
-        address = self.path.resolve().as_uri()
-        for options in ("mode=ro", "mode=ro&immutable=1"):  # the second: a read-only medium
-            connection = sqlite3.connect(
-                f"{address}?{options}", uri=True, isolation_level=None, check_same_thread=False
-            )
-            try:
-                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            except sqlite3.OperationalError:
-                connection.close()
-                if "immutable" in options:
-                    raise
-            else:
-                return connection
-        raise AssertionError
-
-    def _take_lock(self) -> FileLock:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{self.path}.lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise LockedError(
-                f"another process is asking models for {self.path}",
-                fix="wait until it has finished, or stop it; what it has stored is kept",
-            ) from None
-        return lock
 
     def _release(self) -> None:
         if self._lock:
@@ -357,7 +336,7 @@ class RequestStore:
             raise self._broken
         last = self._last
         try:
-            with _errors(self.path):
+            with errors(self.path):
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield
                 self._connection.execute("COMMIT")
@@ -406,30 +385,3 @@ class _Write:
 
 def _blob(key: str) -> bytes:
     return bytes.fromhex(key[3:])
-
-
-@contextlib.contextmanager
-def _errors(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise _translate(path, error) from error
-
-
-def _translate(path: Path, error: sqlite3.DatabaseError) -> StoreError:
-    name: Any = getattr(error, "sqlite_errorname", "") or ""
-    if name.startswith("SQLITE_FULL"):
-        return DiskFullError(
-            f"the disk is full: {path} could not take the last replies; those before are intact",
-            fix="make room and run the same command again: it goes on where it stopped",
-        )
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return CorruptError(
-            f"{path} is damaged: {error}",
-            fix="restore it from a backup; sqlite3's .recover command saves what can be read",
-        )
-    return StoreError(
-        f"{path} cannot be read or written: {error}",
-        fix="check the disk and its permissions; what was stored before is intact",
-    )

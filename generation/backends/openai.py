@@ -198,50 +198,16 @@ class OpenAIBackend:
         )
 
     def _body(self, request: Request, images: Sequence[Image]) -> bytes:
-        messages: Sequence[Mapping[str, Any]] = request.messages
-        if images:
-            messages = _with_images(messages, images)
-        body: dict[str, Any] = {"model": request.model, "messages": messages, **self._extra}
-        body.update(request.parameters)
-        if request.sample and "seed" in body:
-            body["seed"] += request.sample
+        body = completion_body(request, images, self._mode, self._extra)
         if self._room != "max_tokens" and "max_tokens" in body:
             body[self._room] = body.pop("max_tokens")
-        if request.reply_schema is not None:
-            body.update(_schema_fields(self._mode, request.reply_schema))
         return orjson.dumps(body, default=dict)
 
     def _reply(self, request: Request, body: bytes, latency: float) -> Reply:
         try:
-            data = orjson.loads(body)
-            choice = data["choices"][0]
-            message = choice["message"]
-            text = _text(message.get("content"))
-        except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
-            raise RequestFailedError(
-                "the server's reply is not a whole chat completion: "
-                + self._hide(body[:120].decode("utf-8", "replace")),
-                reason="transport",
-                maybe_paid=True,
-                fix="see that --base-url is a chat completions server; a proxy may cut replies off",
-            ) from None
-        finish = choice.get("finish_reason") or "stop"
-        if refusal := message.get("refusal"):
-            text, finish = str(refusal), "refusal"
-        usage = data.get("usage") or {}
-        prompt = usage.get("prompt_tokens")
-        completion = usage.get("completion_tokens")
-        details = usage.get("prompt_tokens_details") or {}
-        return Reply(
-            text,
-            finish,
-            expected_tokens(request).prompt if prompt is None else prompt,
-            details.get("cached_tokens") or 0,
-            estimate_tokens(text) if completion is None else completion,
-            latency,
-            None,
-            data.get("model"),
-        )
+            return parse_completion(request, orjson.loads(body), latency)
+        except orjson.JSONDecodeError:
+            raise _not_whole(self._hide(body[:120].decode("utf-8", "replace"))) from None
 
     def _step_down(self, error: SchemaRefusedError) -> None:
         """Go on to the next way of asking for a schema."""
@@ -259,6 +225,81 @@ class OpenAIBackend:
     def _hide(self, text: str) -> str:
         """Take the key out of what a server says."""
         return text.replace(self._key, "[key]") if self._key else text
+
+
+def completion_body(
+    request: Request,
+    images: Sequence[Image],
+    structured: Structured,
+    extra: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Give the body of a chat completions request.
+
+    Parameters
+    ----------
+    images
+        The bytes of ``request.images``, in order.
+    structured
+        How to ask for the reply schema; ``auto`` is the first way.
+    extra
+        Fields that are added.
+    """
+    messages: Sequence[Mapping[str, Any]] = request.messages
+    if images:
+        messages = _with_images(messages, images)
+    body: dict[str, Any] = {"model": request.model, "messages": messages}
+    body.update(request.parameters)
+    if extra:
+        body.update(extra)
+    if request.sample and "seed" in body:
+        body["seed"] += request.sample
+    if request.reply_schema is not None:
+        body.update(_schema_fields(structured, request.reply_schema))
+    return body
+
+
+def parse_completion(request: Request, data: Any, latency: float) -> Reply:
+    """Read a chat completion.
+
+    Where the server does not count tokens, they are estimated.
+
+    Raises
+    ------
+    RequestFailedError
+        If it is not one.
+    """
+    try:
+        choice = data["choices"][0]
+        message = choice["message"]
+        text = _text(message.get("content"))
+        usage = data.get("usage") or {}
+        cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+        refusal = message.get("refusal")
+    except (LookupError, TypeError, AttributeError):
+        raise _not_whole(orjson.dumps(data).decode()[:120]) from None
+    finish = choice.get("finish_reason") or "stop"
+    if refusal:
+        text, finish = str(refusal), "refusal"
+    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    return Reply(
+        text,
+        finish,
+        expected_tokens(request).prompt if prompt is None else prompt,
+        cached,
+        estimate_tokens(text) if completion is None else completion,
+        latency,
+        None,
+        data.get("model"),
+    )
+
+
+def _not_whole(said: str) -> RequestFailedError:
+    return RequestFailedError(
+        f"the server's reply is not a whole chat completion: {said}",
+        reason="transport",
+        maybe_paid=True,
+        fix="see that --base-url is a chat completions server; a proxy may cut replies off",
+    )
 
 
 def _address(text: str) -> URL:
@@ -319,7 +360,7 @@ def _image(image: Image) -> dict[str, Any]:
 
 
 def _schema_fields(mode: Structured, schema: Mapping[str, Any]) -> dict[str, Any]:
-    if mode == "json_schema":
+    if mode in ("json_schema", "auto"):
         # OpenAI's strict form wants closed objects; others do not look at the word.
         strict = schema.get("additionalProperties") is False
         form = {"name": "reply", "schema": schema, "strict": strict}
