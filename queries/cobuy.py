@@ -7,22 +7,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kg.store import GraphReader
-from queries.filters import PREDICATE, EdgeFilter, check_count, check_text
+from queries.filters import EdgeFilter, check_count, check_text
 from queries.lookup import require
 from queries.results import CobuyEdge, Results
 from schema.errors import UsageError
 from schema.identity import cobuy_id, product_id
 from schema.relations import Family, NodeType
 
-_RETURN = f"""-[r]->(i:Intention)
-WHERE {PREDICATE}
-RETURN c.id, c.a, c.b, type(r), i.id, i.text, r.plausibility, r.typicality, r.accepted,
-       r.models, r.id"""
-
-_ONE = "MATCH (:Product {id: $product})<-[:OF]-(c:CoBuy)" + _RETURN
-_PAIR = "MATCH (c:CoBuy {id: $cobuy})" + _RETURN
-_MANY = "UNWIND $products AS asked MATCH (:Product {id: asked})<-[:OF]-(c:CoBuy)" + (
-    _RETURN + ", asked"
+_ONE = "MATCH (:Product {id: $product})<-[:OF]-(c:CoBuy)"
+_PAIR = "MATCH (c:CoBuy {id: $cobuy})"
+_MANY = "UNWIND $products AS asked MATCH (:Product {id: asked})<-[:OF]-(c:CoBuy)"
+_RETURN = (
+    "RETURN c.id, c.a, c.b, type(r), i.id, i.text, r.plausibility, r.typicality, r.accepted, "
+    "r.models, r.id"
 )
 
 _CHUNK = 500  # products in one query: bounds what a reply holds at a time
@@ -83,19 +80,18 @@ def pull(
     edge_filter = _filter(
         relations, min_plausibility, min_typicality, accepted, source, top_k, limit
     )
-    parameters = edge_filter.parameters()
     if not isinstance(product, str):
         if other is not None:
             raise UsageError(
                 "a list of products and another product were given",
                 fix="give one product and the other one, or only the list",
             )
-        pulled = _pull_many(graph, _ids(product), parameters, top_k)
+        pulled = _pull_many(graph, _ids(product), edge_filter, top_k)
         merged = {edge.assertion_id: edge for edges in pulled.values() for edge in edges}
         return Results(CobuyEdge, sorted(merged.values(), key=_rank)[:limit])
     first = _id("product", product)
     if other is None:
-        rows = graph.read(_ONE, {**parameters, "product": first}).rows
+        rows = _read(graph, _ONE, edge_filter, product=first)
         asked = [first]
     else:
         second = _id("other", other)
@@ -103,7 +99,7 @@ def pull(
             raise UsageError(
                 f"the pair is twice the same product, {first!r}", fix="name two products"
             )
-        rows = graph.read(_PAIR, {**parameters, "cobuy": cobuy_id(first, second)}).rows
+        rows = _read(graph, _PAIR, edge_filter, cobuy=cobuy_id(first, second))
         asked = [first, second]
     if not rows:
         require(graph, NodeType.PRODUCT, asked)
@@ -132,7 +128,7 @@ def pull_each(
     edge_filter = _filter(
         relations, min_plausibility, min_typicality, accepted, source, top_k, limit
     )
-    pulled = _pull_many(graph, _ids(products), edge_filter.parameters(), top_k)
+    pulled = _pull_many(graph, _ids(products), edge_filter, top_k)
     return {product: Results(CobuyEdge, edges[:limit]) for product, edges in pulled.items()}
 
 
@@ -158,13 +154,20 @@ def _filter(
     )
 
 
+def _read(
+    graph: GraphReader, start: str, edge_filter: EdgeFilter, *, more: str = "", **values: Any
+) -> list[list[Any]]:
+    text = f"{start}-[r]->(i:Intention) {edge_filter.where()} {_RETURN}{more}"
+    return graph.read(text, {**edge_filter.parameters(), **values}).rows
+
+
 def _pull_many(
-    graph: GraphReader, products: list[str], parameters: dict[str, Any], top_k: int | None
+    graph: GraphReader, products: list[str], edge_filter: EdgeFilter, top_k: int | None
 ) -> dict[str, list[CobuyEdge]]:
     found: dict[str, list[CobuyEdge]] = {product: [] for product in products}
     for start in range(0, len(products), _CHUNK):
         chunk = products[start : start + _CHUNK]
-        for row in graph.read(_MANY, {**parameters, "products": chunk}).rows:
+        for row in _read(graph, _MANY, edge_filter, more=", asked", products=chunk):
             found[row[-1]].append(CobuyEdge(*row[:-1]))
     if empty := [product for product, edges in found.items() if not edges]:
         require(graph, NodeType.PRODUCT, empty)

@@ -13,13 +13,15 @@ from schema.relations import Family, NodeType
 
 HEAD_TYPES = (NodeType.POST, NodeType.COBUY, NodeType.PRODUCT)
 
-# One constant text, so that no value ever becomes Cypher; `r` is the edge. An absent property is
-# null, and a comparison with null lets nothing through.
-PREDICATE = """(size($relations) = 0 OR type(r) IN $relations)
-  AND ($min_plausibility IS NULL OR r.plausibility >= $min_plausibility)
-  AND ($min_typicality IS NULL OR r.typicality >= $min_typicality)
-  AND ($accepted IS NULL OR r.accepted = $accepted)
-  AND ($source IS NULL OR $source IN r.sources)"""
+# Constant texts, so that no value ever becomes Cypher; `r` is the edge. An absent property is null,
+# and a comparison with null lets nothing through.
+_CONDITIONS = {
+    "relations": "type(r) IN $relations",
+    "min_plausibility": "r.plausibility >= $min_plausibility",
+    "min_typicality": "r.typicality >= $min_typicality",
+    "accepted": "r.accepted = $accepted",
+    "source": "$source IN r.sources",
+}
 
 # Best first: typicality, then plausibility, unscored edges last, ties by the edge's id.
 ORDER = "coalesce(r.typicality, -1.0) DESC, coalesce(r.plausibility, -1.0) DESC, r.id"
@@ -83,20 +85,16 @@ class EdgeFilter:
             head_type=None if head_type is None else check_head_type(head_type),
         )
 
-    def parameters(self) -> dict[str, Any]:
-        """Values for :data:`PREDICATE`."""
-        return {
-            "relations": list(self.relations),
-            "min_plausibility": self.min_plausibility,
-            "min_typicality": self.min_typicality,
-            "accepted": self.accepted,
-            "source": self.source,
-        }
+    def where(self) -> str:
+        """Cypher's WHERE for the edge `r`, empty if nothing is asked of it."""
+        asked = [_CONDITIONS[name] for name in self.parameters()]
+        return f"WHERE {' AND '.join(asked)}" if asked else ""
 
-    @property
-    def asks_nothing(self) -> bool:
-        """True if every edge passes."""
-        return self == EdgeFilter()
+    def parameters(self) -> dict[str, Any]:
+        """Values for :meth:`where`."""
+        values = {name: getattr(self, name) for name in _CONDITIONS}
+        asked = {name: value for name, value in values.items() if value not in (None, ())}
+        return {**asked, "relations": list(self.relations)} if self.relations else asked
 
 
 def check_text(name: str, value: object) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from kg.store import GraphReader
-from queries.filters import ORDER, PREDICATE, EdgeFilter, check_count, check_text
+from queries.filters import ORDER, EdgeFilter, check_count, check_text
 from queries.results import Head, Results, SearchHit
 from schema.errors import UsageError
 from schema.relations import NodeType
@@ -170,7 +170,7 @@ class _Passing:
         self._graph = graph
         self._parameters = edge_filter.parameters()
         start = _START[edge_filter.head_type]
-        where = f"WHERE {PREDICATE}" if not edge_filter.asks_nothing else ""
+        where = edge_filter.where()
         self._some = (
             f"UNWIND $ids AS id MATCH (i:Intention {{id: id}})<-[r]-{start} {where} "
             "RETURN DISTINCT i.id, i.text"
@@ -240,7 +240,7 @@ def _heads(
     if not ids or not most:
         return {}
     start = _START[edge_filter.head_type]
-    where = f"WHERE {PREDICATE}" if not edge_filter.asks_nothing else ""
+    where = edge_filter.where()
     rows = graph.read(
         f"UNWIND $ids AS id CALL {{ WITH id MATCH (:Intention {{id: id}})<-[r]-{start} {where} "
         f"RETURN h, r ORDER BY {ORDER} LIMIT $most }} "

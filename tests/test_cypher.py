@@ -13,6 +13,7 @@ import queries
 from kg.embedded import EmbeddedGraph
 from queries import cobuy, named
 from queries.cypher import parse_parameters, run, split_parameters
+from queries.filters import EdgeFilter
 from schema.errors import (
     CypherSyntaxError,
     IntentKGError,
@@ -304,10 +305,18 @@ def test_hostile_text_as_a_query_never_gets_through(graph: EmbeddedGraph):
 
 def test_no_query_text_is_put_together_from_values():
     """The only Cypher with an f-string around it holds constants of this package."""
-    allowed = {"PREDICATE", "ORDER", "start", "where", "{id: id}", "kind.value"}
+    constants = {"ORDER", "_RETURN", "start", "where", "more", "{id: id}", "edge_filter.where()"}
+    checked = 0
     for file in Path(queries.__file__).parent.glob("*.py"):
-        source = file.read_text(encoding="utf-8")
-        for literal in re.findall(r'f"(?:[^"\\]|\\.)*"|f"""(?:.|\n)*?"""', source):
-            if re.search(r"\b(MATCH|WHERE|RETURN)\b", literal):
+        for literal in re.findall(r'\bf"(?:[^"\\]|\\.)*"', file.read_text(encoding="utf-8")):
+            if re.search(r"\b(MATCH|WHERE|RETURN)\b|\]->|\]-\(", literal):
                 holes = set(re.findall(r"(?<!\{)\{([^{}]+)\}(?!\})", literal))
-                assert holes <= allowed, (file.name, holes)
+                assert holes <= constants | {"' AND '.join(asked)"}, (file.name, holes)
+                checked += 1
+    assert checked >= 4
+    everything = EdgeFilter.make(
+        relations=["UsedFor"], min_plausibility=0, min_typicality=0, accepted=True, source="' OR 1"
+    )
+    assert "OR" not in everything.where()
+    assert everything.where().count("$") == 5
+    assert set(everything.parameters()) == set(re.findall(r"\$(\w+)", everything.where()))
