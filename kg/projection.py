@@ -122,8 +122,6 @@ _ASSERTIONS = """
     FROM {assertions} GROUP BY assertion_id ORDER BY head_type, relation
 """
 
-_PROPERTIES = "* EXCLUDE (head_type, relation) FROM assertion_edges"
-
 
 class Projection:
     """The graph of a knowledge base, or what has to be added to an older state of it.
@@ -165,12 +163,13 @@ class Projection:
     def edges(self) -> Iterator[tuple[EdgeKind, pa.RecordBatch]]:
         """Yield kinds and batches of edges: `start`, `end` and the properties."""
         for kind in _EDGES:
-            for batch in sql.stream(self._connection, self.edge_query(kind), rows=_BATCH):
+            for batch in sql.stream(self._connection, self._edge_query(kind), rows=_BATCH):
                 yield kind, batch
         # One pass over all relations: they lie one after the other.
         counts = iter(self._relations())
         kind, left = next(counts, (OF, 0))
-        for batch in sql.stream(self._connection, f"SELECT {_PROPERTIES}", rows=_BATCH):
+        properties = "SELECT * EXCLUDE (head_type, relation) FROM assertion_edges"
+        for batch in sql.stream(self._connection, properties, rows=_BATCH):
             start = 0
             while start < batch.num_rows:
                 if not left:
@@ -184,32 +183,37 @@ class Projection:
         """SQL that gives the nodes with a label."""
         return _NODES[label].format(**self._tables)
 
-    def edge_query(self, kind: EdgeKind) -> str:
-        """SQL that gives the edges of a kind."""
-        if kind in _EDGES:
-            return _EDGES[kind].format(**self._tables)
-        self._aggregate()
-        return (
-            f"SELECT {_PROPERTIES} WHERE "
-            f"head_type = {sql.quote(kind.start)} AND relation = {sql.quote(kind.type)}"
-        )
+    def edge_queries(self) -> dict[str, str]:
+        """Cypher patterns ``(a)-[r]->(b)`` and the SQL that gives all edges of each.
 
-    def kinds(self) -> list[EdgeKind]:
-        """Kinds of edge that there are.
+        One pattern may stand for several relations; its SQL has a column `relation` then.
+        """
+        found = {
+            f"(a:{kind.start})-[r:{kind.type}]->(b:{kind.end})": self._edge_query(kind)
+            for kind in _EDGES
+        }
+        for head in dict.fromkeys(kind.start for kind, _ in self._relations()):
+            found[f"(a:{head})-[r]->(b:Intention)"] = (
+                f"SELECT * EXCLUDE (head_type) FROM assertion_edges "
+                f"WHERE head_type = {sql.quote(head)}"
+            )
+        return found
+
+    def labels(self) -> list[str]:
+        """Labels of nodes."""
+        return list(_NODES)
+
+    def _edge_query(self, kind: EdgeKind) -> str:
+        return _EDGES[kind].format(**self._tables)
+
+    def _relations(self) -> list[tuple[EdgeKind, int]]:
+        """Kinds of edge to intentions, and how many there are, in the order of the table.
 
         Raises
         ------
         CorruptError
             If the truth holds a relation that the registry does not know.
         """
-        return [*_EDGES, *(kind for kind, _ in self._relations())]
-
-    def labels(self) -> list[str]:
-        """Labels of nodes."""
-        return list(_NODES)
-
-    def _relations(self) -> list[tuple[EdgeKind, int]]:
-        """Kinds of edge to intentions, and how many there are, in the order of the table."""
         self._aggregate()
         found = self._connection.sql(
             "SELECT head_type, relation, count(*) FROM assertion_edges GROUP BY ALL ORDER BY ALL"

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from kg.directory import Directory
 from kg.truth import Summary, Transaction
 from schema import identity, relations
 from schema.records import SCHEMAS, Rows, Table
-
-
-class HashedWords:
-    """Vectors from hashed words: quick, the same everywhere, no model needed."""
-
-    name = "hashed-words"
-    dimension = 64
-
-    def encode(self, texts: Sequence[str], *, progress: Any = None) -> np.ndarray:
-        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        for row, text in enumerate(texts):
-            for word in f"{text} {text}".split():
-                digest = hashlib.blake2b(word.encode(), digest_size=8).digest()
-                vectors[row, digest[0] % self.dimension] += 1 + digest[1] / 255
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors / np.where(lengths == 0, 1, lengths)
 
 
 def rows(table: Table, found: list[dict[str, Any]]) -> Rows:
@@ -99,23 +80,28 @@ def evidence(
     }
 
 
-def chunk(seed: int, size: int = 40) -> dict[str, list[dict[str, Any]]]:
-    """Rows that refer to each other; chunks with other seeds overlap with this one."""
+def chunk(seed: int, size: int = 40, pool: int = 60) -> dict[str, list[dict[str, Any]]]:
+    """Rows that refer to each other; chunks with other seeds overlap with this one.
+
+    `size` assertions; products, posts and words come from pools of that size.
+    """
     chance = random.Random(seed)
     products = [
         product(
             f"P{n:03d}", f"Product {n}", brand=f"brand {n % 5}", categories=["all", f"c{n % 3}"]
         )
-        for n in chance.sample(range(60), 20)
+        for n in chance.sample(range(pool), pool // 3)
     ]
-    posts = [post(n, f"post number {n}", language="en") for n in chance.sample(range(60), 12)]
+    posts = [
+        post(n, f"post number {n}", language="en") for n in chance.sample(range(pool), pool // 5)
+    ]
     pairs = {
         tuple(sorted(p["id"] for p in chance.sample(products, 2))): None for _ in range(size // 2)
     }
     cobuys = [cobuy(a, b, source=f"shop-{seed % 3}", support=1 + seed % 4) for a, b in pairs]
     assertions = {}
     for _ in range(size):
-        word = f"wish {chance.randrange(50)}"
+        word = f"wish {chance.randrange(pool)}"
         scores = {
             "plausibility": chance.choice([None, round(chance.random(), 3)]),
             "accepted": chance.choice([None, True, False]),
