@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from kg import rules
 from kg.merge import FIRST_STANDS, GREATEST, Row, describe, merge
+from kg.rejections import CONFLICT_FIX
 from kg.sql import KEYS, ORDER, parquet, quote, stream
 from kg.staging import Staged
 from schema.records import SCHEMAS, Table
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _GROUP_ROWS = 16_384  # rows per row group of a part: what a look-up by id reads
 _SLICE = 200_000  # contested rows folded at once, which bounds the memory of the aggregation
 _STORED = -1  # the sequence number of the row that is stored already
-_UPDATE = "correct the row, or run this again with --update to replace what is stored"
 
 
 class Folded(NamedTuple):
@@ -251,7 +251,7 @@ class Fold:
         )
         if self._conflicts:
             query += (
-                f" UNION ALL SELECT id, _file, _line, reason, {quote(_UPDATE)} AS fix "
+                f" UNION ALL SELECT id, _file, _line, reason, {quote(CONFLICT_FIX)} AS fix "
                 f"FROM {parquet(self._conflicts)} c "
                 f"JOIN keys_{self.table} k ON k._seq = c._seq "
                 f"JOIN keys_{self.table} again USING ({self.keys}, _print) "

@@ -10,11 +10,13 @@ import pyarrow.parquet as pq
 
 from kg.directory import Directory, settle
 from kg.manifest import Manifest
-from kg.sql import connect, parquet, store_errors, stream
+from kg.sql import connect, parquet, quote, store_errors, stream
 from kg.staging import Staged, Staging
 from schema.records import REJECTED, Rejection
 
 FILE = "rejected.parquet"
+CONFLICT_FIX = "correct the row, or run this again with --update to replace what is stored"
+"""The fix of a row that differs from what is stored (see :mod:`kg.merge`)."""
 
 
 def record_rejections(
@@ -63,14 +65,15 @@ def keep(directory: Directory, folder: Path, staged: Path) -> int:
         known.hardlink_to(old)
     else:
         pq.write_table(REJECTED.empty_table(), known)
-    same = " AND ".join(f"k.{c} IS NOT DISTINCT FROM n.{c}" for c in ("file", "row", "reason"))
-    names = ", ".join(REJECTED.names)
+    # How a row differs depends on what was filled since, so a conflict counts by its id.
+    why = f"CASE WHEN fix = {quote(CONFLICT_FIX)} THEN excerpt ELSE reason END AS _why"
     new = (
-        "SELECT file, row, reason, arg_min(fix, _at) AS fix, arg_min(excerpt, _at) AS excerpt, "
-        f"min(_at) AS _at FROM (SELECT *, file_row_number AS _at FROM "
-        f"{parquet(staged, options=', file_row_number = true')}) n "
-        f"WHERE NOT EXISTS (SELECT 1 FROM {parquet(known)} k WHERE {same}) "
-        "GROUP BY file, row, reason"
+        "SELECT DISTINCT ON (file, row, _why) * FROM "
+        f"(SELECT *, {why}, file_row_number AS _at "
+        f"FROM {parquet(staged, options=', file_row_number = true')}) n "
+        f"WHERE NOT EXISTS (SELECT 1 FROM (SELECT *, {why} FROM {parquet(known)}) k "
+        "WHERE k.file = n.file AND k.row IS NOT DISTINCT FROM n.row AND k._why = n._why) "
+        "ORDER BY _at"
     )
     connection = connect(directory, Manifest(), scratch=folder, tables=())
     try:
@@ -82,6 +85,7 @@ def keep(directory: Directory, folder: Path, staged: Path) -> int:
         whole = Staged(folder / FILE, REJECTED)
         for batch in pq.ParquetFile(known).iter_batches():
             whole.write(batch.cast(REJECTED))
+        names = ", ".join(REJECTED.names)
         for batch in stream(connection, f"SELECT {names} FROM fresh ORDER BY _at"):
             whole.write(batch.cast(REJECTED))
         whole.close()

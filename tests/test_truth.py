@@ -226,6 +226,18 @@ def test_rejections_are_listed_once(kb: Directory) -> None:
     assert kb.manifest().revision == 1
 
 
+def test_a_refused_row_is_listed_once_however_it_differs_by_now(kb: Directory) -> None:
+    rows = [
+        product("B1", title="Lamp"),
+        product("B1", title="Chair", brand="Other"),  # refused for its title
+        product("B1", brand="Acme"),
+    ]
+    first = commit(kb, batch("products", rows))
+    again = commit(kb, batch("products", rows))  # now for its brand as well
+    assert first.rejected == again.rejected == rejections.count(kb) == 1
+    assert rejections.read(kb).to_pylist()[0]["reason"] == first.rejections[0].reason
+
+
 def test_leaving_without_a_commit_leaves_nothing(kb: Directory) -> None:
     before = files(kb)
     with Transaction(kb, "ingest") as transaction:
