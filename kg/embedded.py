@@ -140,7 +140,7 @@ class EmbeddedGraph:
         with self._lock:
             self._check_open()
             if self._database is None:
-                self._database = open_file(self._pinned(), self.path, self._mend())
+                self._database = open_file(self._pinned(), self._state, self.path, self._mend())
             return self._database
 
     def _read_in_worker(
@@ -168,9 +168,13 @@ class EmbeddedGraph:
         with self._lock:
             self._check_open()
             if self._worker is None or not self._worker.alive:
-                self._worker = Worker(
+                worker = Worker(
                     self._pinned(), self.path, self._memory, self._file.fileno(), self._mend()
                 )
+                if worker.counts != (self._state.nodes, self._state.edges):
+                    worker.close()
+                    raise _emptied(self.path, self._mend())
+                self._worker = worker
             return self._worker
 
     def _pinned(self) -> Path:
@@ -186,14 +190,40 @@ class EmbeddedGraph:
             raise QueryError("the graph was closed", fix="open the knowledge base again")
 
 
-def open_file(path: Path, name: Path | None = None, fix: str | None = None) -> grafeo.GrafeoDB:
-    """Open a graph file for reading; a CorruptError that calls it `name` if the engine cannot."""
+def open_file(
+    path: Path, state: GraphState, name: Path | None = None, fix: str | None = None
+) -> grafeo.GrafeoDB:
+    """Open a graph file for reading.
+
+    Parameters
+    ----------
+    path
+        The file, as it is to be opened.
+    state
+        What ``kb.json`` says about it.
+    name, fix
+        What to call it in an error, and the command that mends it.
+
+    Raises
+    ------
+    CorruptError
+        If the engine cannot open it, or finds other than what was written.
+    """
     import grafeo
 
     try:
-        return grafeo.GrafeoDB.open_read_only(str(path))
+        database = grafeo.GrafeoDB.open_read_only(str(path))
     except Exception as error:  # the engine raises GrafeoError, OSError and others
         raise CorruptError(f"the graph {name or path} cannot be opened: {error}", fix=fix) from None
+    if (database.node_count, database.edge_count) != (state.nodes, state.edges):
+        database.close()
+        raise _emptied(name or path, fix)
+    return database
+
+
+def _emptied(path: Path, fix: str | None) -> CorruptError:
+    """A damaged head makes the engine see an empty graph."""
+    return CorruptError(f"{path} was altered: nodes or edges are gone", fix=fix)
 
 
 def _pin(directory: Directory) -> tuple[BinaryIO, GraphState]:

@@ -74,7 +74,7 @@ def _check_content(
     directory: Directory, manifest: Manifest, state: GraphState
 ) -> Iterator[Finding]:
     fix = f"intentkg build {directory.root} --fresh"
-    database = open_file(directory.path(state.file))
+    database = open_file(directory.path(state.file), state)
     try:
         for problem in database.validate():
             yield Finding("graph-engine", "error", f"{problem['code']}: {problem['message']}", fix)

@@ -118,7 +118,7 @@ def main(path: str, memory: int) -> None:
     if memory:
         limit = _address_space() + memory
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    send(outbox, {"ready": True})
+    send(outbox, {"ready": [database.node_count, database.edge_count]})
 
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 

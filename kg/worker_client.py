@@ -40,6 +40,11 @@ class Worker:
     fix
         The command that mends a file which the engine cannot open.
 
+    Attributes
+    ----------
+    counts
+        Nodes and edges of the graph that the process opened.
+
     Raises
     ------
     CorruptError
@@ -69,7 +74,8 @@ class Worker:
         except BaseException:
             self.close()
             raise
-        if not greeting.get("ready"):
+        self.counts = tuple(greeting.get("ready", ()))
+        if not self.counts:
             self.close()
             raise CorruptError(
                 f"the graph {name} cannot be opened: {greeting.get('error', 'the reader died')}",

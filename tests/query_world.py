@@ -193,7 +193,7 @@ class World:
             self.write(writer)
             writer.finish()
         size, digest = file.stat().st_size, sha256_file(file)
-        state = GraphState("graph/1.grafeo", "grafeo", size, digest, 0, 0, ())
+        state = GraphState("graph/1.grafeo", "grafeo", size, digest, *writer.counts, ())
         manifest = directory.manifest()
         directory.commit(
             type(manifest)(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -312,6 +313,37 @@ def test_a_file_that_the_engine_cannot_read(damaged: Directory, timeout: float |
     with open_graph(damaged) as graph, pytest.raises(CorruptError, match="cannot be opened") as bad:
         graph.read("RETURN 1", timeout=timeout)
     assert bad.value.fix == f"intentkg build {damaged.root} --fresh"
+
+
+@pytest.mark.parametrize("timeout", [None, 20.0])
+def test_a_damaged_head_is_no_empty_graph(damaged: Directory, timeout: float | None) -> None:
+    # The engine opens such a file without complaint, as an empty one.
+    with _file(damaged).open("rb+") as file:
+        file.write(b"\0" * 8192)
+    with open_graph(damaged) as graph, pytest.raises(CorruptError) as bad:
+        graph.read("MATCH (n) RETURN count(n)", timeout=timeout)
+    assert bad.value.fix == f"intentkg build {damaged.root} --fresh"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_damage_anywhere_is_told_or_harmless(damaged: Directory, seed: int) -> None:
+    chance = random.Random(seed)
+    query = "MATCH (n) OPTIONAL MATCH (n)-[r]->() RETURN n, r"
+    with open_graph(damaged) as graph:
+        whole = sorted(map(repr, graph.read(query).rows))
+    file = _file(damaged)
+    data = bytearray(file.read_bytes())
+    start = chance.randrange(len(data))
+    for place in range(start, min(len(data), start + chance.choice([1, 16, 4096]))):
+        data[place] ^= chance.randrange(1, 256)
+    file.write_bytes(data)
+    with open_graph(damaged) as graph:
+        try:
+            rows = sorted(map(repr, graph.read(query, timeout=20).rows))
+        except CorruptError as error:
+            assert error.fix
+        else:
+            assert rows == whole
 
 
 def test_a_reader_keeps_its_generation_until_it_opens_again(tmp_path: Path) -> None:
