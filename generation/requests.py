@@ -235,7 +235,10 @@ def _message(role: str, parts: Sequence[str | Mapping[str, Any]]) -> Message:
 
 
 def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    """Make 1 of 1.0, as far as floats tell whole numbers apart."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -289,8 +289,8 @@ class RequestStore:
     def _open(self) -> None:
         self._connection = self._connect()
         self._frames = Frames(self._connection)
+        store_schema.check(self._connection, self.path)
         if self.mode == "read":
-            store_schema.check(self._connection, self.path)
             return
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 0"):
             self._connection.execute(f"PRAGMA {pragma}")
