@@ -175,8 +175,7 @@ def load_prompts(folder: Path | str | None = None) -> Prompts:
     """
     bundled = files("generation.prompts")
     found = {
-        name: parse_prompt(bundled.joinpath(f"{name}.toml").read_bytes(), name)
-        for name in KINDS
+        name: parse_prompt(bundled.joinpath(f"{name}.toml").read_bytes(), name) for name in KINDS
     }
     if folder is None:
         return found
@@ -276,7 +275,9 @@ def shorten(text: str | None, most: int) -> str:
     if (space := max(cut.rfind(" "), cut.rfind("\n"))) > most // 2:
         cut = cut[:space]
     # Not between the parts of one visible character.
-    while len(cut) > 1 and (text[len(cut)] in "\u200d\ufe0f" or unicodedata.combining(text[len(cut)])):
+    while len(cut) > 1 and (
+        text[len(cut)] in "\u200d\ufe0f" or unicodedata.combining(text[len(cut)])
+    ):
         cut = cut[:-1]
     cut = cut.rstrip().rstrip("\u200d")
     return f"{cut} [... {len(text) - len(cut)} more characters]"
@@ -396,7 +397,8 @@ class _Texts:
         known = [name for name, kind in fields.items() if kind != "image"] + list(choices)
         used: set[str] = {block.image for block in blocks}
         options = [text for group in choices.values() for text in group.values()]
-        for text in (opening, *options, *(block.text for block in blocks)):
+        outside = [(text, True) for text in (opening, *options)]
+        for text, is_outside in (*outside, *((block.text, False) for block in blocks)):
             names = _FIELD.findall(text)
             used.update(names)
             for name in names:
@@ -407,7 +409,7 @@ class _Texts:
                         (f"did you mean {{{close[0]}}}? " if close else "")
                         + f"known fields: {', '.join(known)}",
                     )
-                if fields.get(name) == "data" and text in (opening, *options):
+                if is_outside and fields.get(name) == "data":
                     raise self.fail(
                         f"{{{name}}} differs from head to head and stands outside the blocks",
                         "move it into a [[user]] block: what never changes has to come first",
