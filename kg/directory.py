@@ -188,7 +188,8 @@ class Directory:
         for folder in ("records", "assertions", "graph", "vectors"):
             for found in (self.root / folder).glob("*"):
                 relative = f"{folder}/{found.name}"
-                if relative in kept or relative == "records/blobs":
+                # The spool holds what a killed build had embedded so far (kg.vectors).
+                if relative in kept or relative in ("records/blobs", "vectors/spool"):
                     continue
                 shutil.rmtree(found) if found.is_dir() else found.unlink(missing_ok=True)
 

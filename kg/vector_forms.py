@@ -154,7 +154,7 @@ class Scan:
         self._rows.remove(keys)
 
     def search(self, queries: Vectors, k: int, keys: Keys | None) -> tuple[Vectors, Keys]:
-        """See :meth:`Flat.search`; among up to 20,000 keys nothing but the rows' rounding is lost."""
+        """See :meth:`Flat.search`; exact up to rounding among 20,000 `keys` or fewer."""
         import numpy as np
 
         scores = np.full((len(queries), k), -np.inf, np.float32)
