@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import Any
 
 from ingest import cleaning
@@ -85,18 +84,25 @@ class Links:
         product = check_id(product, "id")
         self._pairs.describe(product)
         members = others if isinstance(others, list) else []
-        seen: Counter[str] = Counter()
+        seen: dict[str, None] = {}
         for other in cleaning.flatten(members):
-            try:
-                key = check_id(cleaning.identifier(other), "id")
-            except BadValue:
-                key = ""
+            key = _key(other)
             if not key or (self._shape and not self._shape.fullmatch(key)):
                 self._out.note(NO_IDS)
                 continue
-            seen[key] += 1
+            seen[key] = None
         for key in seen:
             self._pairs.link(product, key, line)
+
+
+def _key(other: object) -> str:
+    """Return a linked product's id in its one form, or nothing if it is none."""
+    if isinstance(other, str) and len(other) < 64 and other.isascii() and other.isalnum():
+        return other  # nearly all are ASINs, and there are many
+    try:
+        return check_id(cleaning.identifier(other), "id")
+    except BadValue:
+        return ""
 
 
 def rest(value: dict[str, Any], used: frozenset[str]) -> dict[str, Any]:

@@ -26,12 +26,15 @@ _TABLES = {
     "described": pa.schema([("id", pa.string())]),
 }
 
-_STATEMENTS = """
-CREATE TABLE statements AS
-SELECT a, b, max(times) AS times, min(line) AS line, count(*) AS made,
-       b IN (SELECT id FROM described) AS inside
-FROM links GROUP BY a, b
-"""
+# In steps, and with a plain join: each of them spills, where one `IN` would have to fit in memory.
+_STATEMENTS = (
+    """CREATE TABLE made AS
+    SELECT a, b, max(times) AS times, min(line) AS line, count(*) AS made
+    FROM links GROUP BY a, b""",
+    """CREATE TABLE statements AS
+    SELECT made.*, known.id IS NOT NULL AS inside
+    FROM made LEFT JOIN (SELECT DISTINCT id FROM described) known ON known.id = made.b""",
+)
 
 _FIGURES = """
 SELECT coalesce(sum(made - 1), 0),
@@ -90,8 +93,8 @@ class Pairs:
         products outside the file``, ``links of a product to itself``, ``repeated links``;
         with a minimum above 1 also ``pairs below the minimum support``.
         """
-        for _ in self._spool.query(_STATEMENTS):
-            pass
+        for statement in _STATEMENTS:
+            self._spool.execute(statement)
         repeated, selves, outside, kept = self._spool.one(_FIGURES, [self._keep])
         cobuys = rare = 0
         for a, b, ab, ba, line, stranger in self._spool.query(_PAIRS, [self._keep]):

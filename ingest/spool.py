@@ -118,6 +118,11 @@ class Spool:
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             raise _exhausted(error) from error
 
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run a statement that gives no rows, such as ``CREATE TABLE ... AS``."""
+        for _ in self.query(sql, parameters):
+            pass
+
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...]:
         """Return the one row that a query gives."""
         return next(self.query(sql, parameters))

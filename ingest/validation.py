@@ -29,15 +29,15 @@ from schema.identity import (
 )
 from schema.records import SCHEMAS, Table
 
+Row = dict[str, Any]
+
 MAX_ID = 1024
 """Longest identifier, in characters."""
 
-FIELDS: dict[Table, frozenset[str]] = {t: frozenset(s.names) for t, s in SCHEMAS.items()}
+_BLANK: dict[Table, Row] = {table: dict.fromkeys(s.names) for table, s in SCHEMAS.items()}
 
 _NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _MAX_COUNT = 2**63 - 1
-
-Row = dict[str, Any]
 
 
 def complete(table: Table, given: Mapping[str, Any], source: str) -> Row:
@@ -60,12 +60,12 @@ def complete(table: Table, given: Mapping[str, Any], source: str) -> Row:
     BadValue
         If a field is missing or cannot stand.
     """
-    row: Row = dict.fromkeys(SCHEMAS[table].names)
-    row.update(given)
-    if len(row) != len(SCHEMAS[table].names):
-        unknown = ", ".join(sorted(set(row) - FIELDS[table]))
+    blank = _BLANK[table]
+    row: Row = {**blank, **given}
+    if len(row) != len(blank):
+        unknown = ", ".join(sorted(row.keys() - blank.keys()))
         raise TypeError(f"table {table} has no column {unknown}")
-    if "source" in FIELDS[table] and row["source"] is None:
+    if row.get("source", "") is None:
         row["source"] = source
     _COMPLETERS[table](row)
     return row

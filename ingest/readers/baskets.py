@@ -175,8 +175,7 @@ def _period(time: datetime, basket: str) -> str:
 
 def _derive(spool: Spool, out: Collector, options: Options) -> Iterator[Item]:
     for statement in _PREPARE:
-        for _ in spool.query(statement, [options.max_basket] if "$1" in statement else []):
-            pass
+        spool.execute(statement, [options.max_basket] if "$1" in statement else [])
     (total,) = spool.one("SELECT count(*) FROM sizes WHERE items <= $1", [options.max_basket])
     least = [options.min_support]
     for item, title, line in spool.query(_PRODUCTS, least):
@@ -217,7 +216,7 @@ def npmi(both: int, with_a: int, with_b: int, total: int) -> float:
     >>> npmi(1, 2, 2, 4)
     0.0
     """
-    if both == total:
-        return 1.0
+    if both == with_a == with_b:
+        return 1.0  # exactly, and also where both == total
     mutual = math.log(both * total / (with_a * with_b))
     return max(-1.0, min(1.0, mutual / -math.log(both / total)))
