@@ -247,17 +247,18 @@ def detect(path: str | Path, kind: Kind | None = None) -> Format:
 
     sample = take(path)
     guesses = sorted(((*f.sniff(sample), f) for f in formats()), key=lambda g: (-g[0], g[2].name))
-    best = guesses[0]
-    rival = next((g for g in guesses[1:] if g[2].kind == best[2].kind or kind is None), None)
-    if best[0] >= SURE and (rival is None or best[0] - rival[0] >= LEAD):
-        if kind in (None, best[2].kind):
-            return best[2]
+    top = guesses[0]
+    mine = [g for g in guesses if kind in (None, g[2].kind)]
+    if mine and mine[0][0] >= SURE and top[0] - mine[0][0] < LEAD:
+        rival = mine[1][0] if len(mine) > 1 else 0.0
+        if mine[0][0] - rival >= LEAD:
+            return mine[0][2]
+    elif top[0] >= SURE and kind not in (None, top[2].kind):
         raise UnknownFormatError(
-            f"{path}: this looks like {best[2].name} ({best[1]}), which holds "
-            f"{_WHAT[best[2].kind]}",
-            fix=f"use {_COMMAND[best[2].kind].replace('NAME', best[2].name)}",
+            f"{path}: this looks like {top[2].name} ({top[1]}), which holds {_WHAT[top[2].kind]}",
+            fix=f"use {_COMMAND[top[2].kind].replace('NAME', top[2].name)}",
         )
-    near = [g for g in guesses if g[0] > 0 and kind in (None, g[2].kind)][:3]
+    near = [g for g in mine if g[0] > 0][:3]
     close = "; ".join(f"{f.name} ({why})" for _, why, f in near)
     names = ", ".join(f.name for f in formats(kind))
     raise UnknownFormatError(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ingest.rows import Field
 
 _ROWS = 20
+_MOST_COLUMNS = 300
 _LONG = 8 * 1024 * 1024
 
 
@@ -150,7 +151,8 @@ def _sample(
     lines: tuple[str, ...],
     delimiter: str | None = None,
 ) -> Sample:
-    folded = frozenset(map(fold, columns))
+    # Keys by the hundred are data (a dictionary of words has "user" and "item" too), not columns.
+    folded = frozenset(map(fold, columns)) if len(columns) <= _MOST_COLUMNS else frozenset()
     return Sample(path, kind, columns, rows, lines, (), delimiter, folded)
 
 

@@ -136,6 +136,12 @@ def test_what_is_not_recognised_says_what_was_seen_and_what_comes_close(
     assert "--format NAME" in (caught.value.fix or "") and "posts" in (caught.value.fix or "")
 
 
+def test_a_dictionary_whose_words_look_like_columns(tmp_path: Path) -> None:
+    words = {f"word{n}": n for n in range(1000)} | {"user": 1, "item": 2, "time": 3}
+    with pytest.raises(UnknownFormatError, match="JSON lines with the keys 'word0'"):
+        detect(jsonl(tmp_path / "f.json", words))
+
+
 def test_binary_rubbish_is_an_error_not_a_crash(tmp_path: Path) -> None:
     path = write(tmp_path / "image.png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40)
     with pytest.raises(UnknownFormatError):

@@ -25,9 +25,12 @@ peak = next(line for line in open("/proc/self/status", encoding="utf-8") if "VmH
 print(rows, int(peak.split()[1]) // 1024)
 """
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="the peak is read from /proc"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not Path("/proc/self/status").exists(), reason="the peak is read from /proc"
+    ),
+]
 
 
 def peak(format: str, path: Path) -> tuple[int, int]:
@@ -95,7 +98,6 @@ def links(path: Path, size: int) -> None:
             stream.write(json.dumps(row) + "\n")
 
 
-@pytest.mark.slow
 def test_links_between_products(tmp_path: Path) -> None:
     small, large = tmp_path / "small", tmp_path / "large"
     links(small, 2_500)
