@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
-from tenacity import RetryCallState, wait_exponential_jitter
+from tenacity import RetryCallState, wait_exponential, wait_random
 
 from generation.backends import Backend, BatchBackend
 from generation.limits import Gate, Limits, Pace
@@ -79,9 +79,9 @@ class Trouble:
         self._patience = patience
         self._lane = lane
         self._failed = 0
-        self._exponential = wait_exponential_jitter(
-            initial=patience.first_wait, max=patience.longest_wait, jitter=patience.first_wait
-        )
+        self._exponential = wait_exponential(
+            multiplier=patience.first_wait, max=patience.longest_wait
+        ) + wait_random(0, patience.first_wait)
 
     @staticmethod
     def is_passing(error: BaseException) -> bool:

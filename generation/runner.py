@@ -314,11 +314,12 @@ async def run(
 def stop_on_signals(session: Session) -> Iterator[None]:
     """Let Ctrl-C (and SIGTERM) stop the run cleanly; a second one waits for nothing."""
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
         loop.add_signal_handler(number, session.stop)
     try:
         yield
     finally:
-        for number in signals:
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)
