@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kg.sql import quote
-from schema.records import SCHEMAS, TABLES, Table
+from schema.records import SCHEMAS, Table
 from schema.relations import RELATIONS, NodeType
 
 
@@ -175,6 +175,3 @@ def remedy(table: Table, column: str) -> str:
     """SQL expression: the fix, given a column with the rule's number."""
     cases = " ".join(f"WHEN {i} THEN {quote(rule.fix)}" for i, rule in enumerate(rules(table)))
     return f"CASE {column} {cases} END"
-
-
-assert set(RULES) == set(TABLES)

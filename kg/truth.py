@@ -19,7 +19,7 @@ import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -137,7 +137,7 @@ class Transaction(contextlib.AbstractContextManager["Transaction"]):
             self._folder = stack.enter_context(self.directory.write(self.purpose))
             self._manifest = self.directory.manifest()
             self._staging = Staging(self._folder)
-            self._images: dict[str, ImageBlob] = {}
+            self._images: dict[str, dict[str, Any]] = {}  # rows; the bytes are on disk
             self._notes: dict[str, int] = {}
             self._rejected = 0
             self._first: list[Rejection] = []
@@ -162,13 +162,23 @@ class Transaction(contextlib.AbstractContextManager["Transaction"]):
         self._check_open()
         with self._writing():
             match item:
+                case Rows(table="images"):
+                    raise StoreError(
+                        "rows of images come with their bytes", fix="add an ImageBlob for each"
+                    )
                 case Rows():
                     self._staging.add(item)
                 case Rejection():
                     self._reject(item)
                 case ImageBlob():
                     blobs.stage(self._blobs, self.directory, item.id, item.data)
-                    self._images[item.id] = item
+                    self._images[item.id] = {
+                        "id": item.id,
+                        "media_type": item.media_type,
+                        "width": item.width,
+                        "height": item.height,
+                        "size": len(item.data),
+                    }
                     if len(self._images) >= _IMAGES_AT_ONCE:
                         self._flush_images()
                 case Note():
@@ -240,17 +250,10 @@ class Transaction(contextlib.AbstractContextManager["Transaction"]):
 
     def _flush_images(self) -> None:
         """Stage the rows of the images whose bytes are staged."""
-        images, self._images = list(self._images.values()), {}
-        if images:
-            columns = {
-                "id": [image.id for image in images],
-                "media_type": [image.media_type for image in images],
-                "width": [image.width for image in images],
-                "height": [image.height for image in images],
-                "size": [len(image.data) for image in images],
-            }
-            batch = pa.RecordBatch.from_pydict(columns, schema=IMAGES)
-            lines = pa.nulls(len(images), pa.int64())
+        rows, self._images = list(self._images.values()), {}
+        if rows:
+            batch = pa.RecordBatch.from_pylist(rows, schema=IMAGES)
+            lines = pa.nulls(len(rows), pa.int64())
             self._staging.add(Rows("images", batch, lines, self.purpose))
 
     def _fold(self, tables: dict[Table, TableSummary]) -> dict[Table, tuple[Path, int]]:

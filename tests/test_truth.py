@@ -8,10 +8,16 @@ import pyarrow as pa
 import pytest
 from truth_world import batch, cobuy, commit, contents, evidence, files, post, product, stored
 
-from kg import rejections
+from kg import blobs, rejections
 from kg.directory import Directory
 from kg.truth import TableSummary, Transaction, record_rejections
-from schema.errors import LockedError, NotAKnowledgeBaseError, StoreError
+from schema.errors import (
+    CorruptError,
+    InputError,
+    LockedError,
+    NotAKnowledgeBaseError,
+    StoreError,
+)
 from schema.records import ImageBlob, Note, Rejection, Rows
 
 
@@ -312,6 +318,37 @@ def test_bytes_that_are_no_text_do_not_stop_a_rejection(kb: Directory) -> None:
     assert {r["file"] for r in rejections.read(kb).to_pylist()} == {"caf?.csv"}
 
 
-def test_an_image_whose_id_is_not_its_digest_is_refused(kb: Directory) -> None:
-    with pytest.raises(Exception, match="sha256"), Transaction(kb, "ingest") as transaction:
+def test_an_image_comes_with_its_bytes_and_they_with_their_digest(kb: Directory) -> None:
+    row = {"id": "0" * 64, "media_type": "image/png", "width": 1, "height": 1, "size": 1}
+    with pytest.raises(StoreError, match="bytes"), Transaction(kb, "ingest") as transaction:
+        transaction.add(batch("images", [row]))
+    with pytest.raises(InputError, match="sha256"), Transaction(kb, "ingest") as transaction:
         transaction.add(ImageBlob("0" * 64, b"x", "image/png", 1, 1))
+    assert contents(kb)["images"] == []
+
+
+def test_image_bytes_are_read_back_or_refused(kb: Directory, tmp_path: Path) -> None:
+    picture = b"not really a picture"
+    digest = blobs.digest(picture)
+    commit(kb, *[ImageBlob(digest, picture, "image/png", 2, 3)] * 3)
+    assert blobs.read(kb, digest) == picture
+
+    (tmp_path / "secret").write_bytes(b"secret")
+    for other in ("0" * 64, "", "../../../secret", str(tmp_path / "secret"), digest.upper()):
+        with pytest.raises(CorruptError, match="holds no bytes"):
+            blobs.read(kb, other)
+    kb.blob(digest).write_bytes(b"altered")
+    with pytest.raises(CorruptError, match="altered"):
+        blobs.read(kb, digest)
+
+
+def test_more_images_than_are_staged_at_once(
+    kb: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kg.truth._IMAGES_AT_ONCE", 3)
+    pictures = [bytes([n]) for n in range(10)]
+    images = [ImageBlob(blobs.digest(data), data, "image/png", 1, 1) for data in pictures]
+    summary = commit(kb, *images, *images)
+    assert summary.tables["images"] == TableSummary(added=10)
+    assert commit(kb, *images).tables["images"] == TableSummary(unchanged=10)
+    assert {kb.blob(image.id).read_bytes() for image in images} == set(pictures)
