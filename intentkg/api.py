@@ -17,12 +17,11 @@ from kg.directory import Directory
 from schema.errors import IntentKGError
 
 if TYPE_CHECKING:
-    from kg.vector_index import VectorIndex
-
     from kg.build import BuildReport
     from kg.embed import Embedder
     from kg.findings import Finding
     from kg.store import GraphReader
+    from kg.vector_index import VectorIndex
     from queries.results import CobuyEdge, Results, SearchHit, Table
 
 Progress = Callable[[str, int, int | None], None]
@@ -154,6 +153,14 @@ class KnowledgeBase:
         from queries.evidence import lookup
 
         return lookup(self.directory, assertion_id)
+
+    def titles(self, products: Iterable[str]) -> dict[str, str]:
+        """Look up the titles of products; one without a title is left out."""
+        found = self._graph.read(
+            "MATCH (p:Product) WHERE p.id IN $ids RETURN p.id AS id, p.title AS title",
+            {"ids": sorted(set(products))},
+        )
+        return {identifier: title for identifier, title in found.rows if title}
 
     def counts(self) -> dict[str, int]:
         """Count posts, products, co-buys, images, intentions, assertions, evidence, concepts."""

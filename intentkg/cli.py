@@ -7,6 +7,7 @@ codes: 0 fine, 1 failed, 2 wrong use, 130 interrupted.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -86,6 +87,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets a question mark, not a crash.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         result = cli.main(args=words, prog_name="intentkg", standalone_mode=False)
     except click.exceptions.Exit as stop:

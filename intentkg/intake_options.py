@@ -35,6 +35,20 @@ def intake_options[F: Callable[..., Any]](command: F) -> F:
                 metavar="FIELD=COLUMN",
                 help="Which column of the file is which field; may be repeated.",
             ),
+            click.option(
+                "--dangling",
+                type=click.Choice(["drop", "keep"]),
+                default="drop",
+                show_default=True,
+                help="What to do with links to products that are not described.",
+            ),
+            click.option(
+                "--max-line",
+                type=click.IntRange(min=1),
+                default=16 * 1024 * 1024,
+                show_default=True,
+                help="Longest line, in bytes; longer ones are refused.",
+            ),
             click.option("--language", help="Language of texts that state none, such as en."),
             click.option(
                 "--update", is_flag=True, help="Let differing values replace what is stored."

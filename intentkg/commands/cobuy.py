@@ -8,6 +8,7 @@ import click
 
 from intentkg import output
 from intentkg.filters import edge_filters
+from schema.identity import product_id
 
 
 @click.command("cobuy", epilog="Example: intentkg cobuy my.kg SMP0001 --top-k 1 --accepted")
@@ -44,16 +45,23 @@ def command(
             min_typicality=min_typicality,
             accepted=accepted,
         )
+        titles = {} if as_json else base.titles(p for e in edges for p in (e.a, e.b))
     if as_json:
         output.emit_json({"edges": edges.to_dicts()})
         return
     if not edges:
         output.say("no intentions found for this; loosen the filters, or see: intentkg query KB")
+    given = product_id(a)
+    first = "bought with" if b is None else "pair"
     output.table(
-        ["with", "relation", "intention", "plausible", "typical", "accepted"],
+        [first, "relation", "intention", "plausible", "typical", "accepted"],
         (
             (
-                f"{e.a} + {e.b}" if b is None and a not in (e.a, e.b) else e.b if e.a == a else e.a,
+                " + ".join(
+                    f"{p} {titles.get(p, '')}".strip()
+                    for p in (e.a, e.b)
+                    if b is not None or p != given
+                ),
                 e.relation,
                 e.text,
                 e.plausibility,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SEARCH = "stay dry when it rains"
 PRODUCT = "SMP0001"
+TITLE = "Glazed Ceramic Pour-Over Dripper"
+WHAT = {"assertions": "intentions of posts and co-buys", "cobuys": "co-buys"}
 CYPHER = (
     "MATCH (i:Intention)<-[r]-(h)\n"
     "RETURN i.text AS intention, collect(DISTINCT type(r)) AS relations, count(h) AS heads\n"
@@ -71,11 +73,15 @@ def walk(directory: Path, show: _Steps, progress: output.Progress) -> dict[str, 
             [(h.score, h.text, h.heads[0].relation, h.heads[0].label) for h in hits],
         )
 
-        show.step(f"Pull why {PRODUCT} is bought, and with what")
+        show.step(f"Pull why {PRODUCT} ({TITLE}) is bought, and with what")
         edges = base.cobuy(PRODUCT, top_k=1, accepted=True, limit=6)
+        titles = base.titles(p for e in edges for p in (e.a, e.b))
         show.table(
-            ["with", "relation", "intention", "typical"],
-            [(e.b if e.a == PRODUCT else e.a, e.relation, e.text, e.typicality) for e in edges],
+            ["bought with", "relation", "intention", "typical"],
+            [
+                (titles[e.b if e.a == PRODUCT else e.a], e.relation, e.text, e.typicality)
+                for e in edges
+            ],
         )
 
         show.step("Ask in Cypher which intentions most heads share")
@@ -104,11 +110,10 @@ def next_commands(directory: Path) -> list[str]:
 
 
 def _stored(result: Any) -> str:
-    tables = result.summary.tables
-    parts = [
-        f"{t.added or t.unchanged:,} {table}{'' if t.added else ' (known already)'}"
-        for table, t in tables.items()
-    ]
+    parts = []
+    for table, t in result.summary.tables.items():
+        known = "" if t.added else " (known already)"
+        parts.append(f"{t.added or t.unchanged:,} {WHAT.get(table, table)}{known}")
     return ", ".join(parts)
 
 

@@ -37,11 +37,12 @@ from intentkg.intake_options import intake_options, parse_columns, take_in_and_r
 )
 @click.option("--max-basket", type=click.IntRange(min=2), default=1000, show_default=True)
 @click.option(
-    "--dangling",
-    type=click.Choice(["drop", "keep"]),
-    default="drop",
-    show_default=True,
-    help="Links to products that the file does not describe.",
+    "--memory", default="512MB", show_default=True, help="Bound for sorting baskets and links."
+)
+@click.option(
+    "--temp-dir",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Where they are sorted when they do not fit in memory.",
 )
 def command(
     kb: Path,
