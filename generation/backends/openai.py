@@ -166,7 +166,7 @@ class OpenAIBackend:
         method = "GET" if body is None else "POST"
         try:
             async with self._session.request(
-                method, url or self._url, data=body, proxy=self._proxy
+                method, url or self._url, data=body, proxy=self._proxy, allow_redirects=False
             ) as response:
                 return response.status, response.headers, await response.read()
         except aiohttp.InvalidURL as error:
@@ -324,7 +324,8 @@ def _key(variable: str | None, base: str, *, from_openai: bool) -> str | None:
             )
         return key
     names = ["INTENTKG_API_KEY"]
-    if from_openai or (URL(base).host or "").endswith("openai.com"):
+    host = URL(base).host or ""
+    if from_openai or host == "openai.com" or host.endswith(".openai.com"):
         names.append("OPENAI_API_KEY")
     found = [os.environ[name].strip() for name in names if os.environ.get(name, "").strip()]
     return found[0] if found else None

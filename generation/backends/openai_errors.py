@@ -73,6 +73,11 @@ def explain(
     """Turn a refusal into the error that it means."""
     said, code = _read(body)
     message = f"the server answered {status}: {said}" if said else f"the server answered {status}"
+    if 300 <= status < 400:  # not followed: the key would go elsewhere
+        return BackendError(
+            f"the server at {base_url} sends us on to {headers.get('Location', 'another place')}",
+            fix="give that address with --base-url, if you trust it",
+        )
     if status in (401, 403):
         return AuthenticationError(
             f"the server at {base_url} does not accept the key: {said or status}",
