@@ -126,7 +126,7 @@ def build(
                         connection, directory, manifest, plan, file, report
                     )
                     seconds["graph"] = time.perf_counter() - started
-                if embed:
+                if embed and embedder is not None:
                     from kg.vectors import build_vectors
 
                     started = time.perf_counter()
@@ -175,8 +175,8 @@ def _vectors_needed(
 def _vectors_done(before: VectorState | None, after: VectorState | None, fresh: bool) -> str:
     if after is None:
         return "none"
-    if after == before:
-        return "current"
+    if before is not None and after.directory == before.directory:
+        return "current"  # what is new says nothing that was not said before
     return "built" if fresh or before is None or before.model != after.model else "updated"
 
 
