@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -117,8 +117,9 @@ def take_in(
     chosen = reading.Options(**options)
     if format != "auto":
         reading.get(format, kind).check(chosen)
+    resolve = _with_known_images(directory, image_options)
     return [
-        _take_one(directory, str(file), kind, format, update, image_options, progress, chosen)
+        _take_one(directory, str(file), kind, format, update, resolve, progress, chosen)
         for file in files
     ]
 
@@ -156,6 +157,18 @@ def _take_one(
         reason = error.reason if isinstance(error, InputError) else error.message
         record_rejections(directory, [Rejection(file, row, reason, fix)], purpose)
         return FileReport(file, name, None, error)
+
+
+def _with_known_images(directory: Directory, options: ImageOptions | None) -> ImageOptions | None:
+    """Let images that are stored already not be fetched again.
+
+    Memory grows with the number of web addresses known, some 200 bytes each.
+    """
+    if options is None or options.mode != "fetch" or options.known is not None:
+        return options
+    from kg.blobs import known_addresses
+
+    return replace(options, known=known_addresses(directory).get)
 
 
 def _counted(items: Iterable[Item], file: str, progress: Progress | None) -> Iterator[Item]:

@@ -105,3 +105,20 @@ def damaged(directory: Directory, image_ids: Iterable[str]) -> Iterator[tuple[st
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from filter(None, pool.map(check, image_ids))
+
+
+def known_addresses(directory: Directory) -> dict[str, str]:
+    """Ids of the images that posts and products have from the web, by address."""
+    from kg import sql
+
+    with sql.connect(directory, tables=["posts", "products"]) as connection:
+        found = connection.execute(
+            """
+            SELECT DISTINCT image.ref, image.id FROM (
+                SELECT unnest(images) AS image FROM posts
+                UNION ALL SELECT unnest(images) AS image FROM products
+            ) WHERE image.id IS NOT NULL AND image.ref ILIKE 'http%'
+            ORDER BY ALL
+            """
+        ).fetchall()
+    return dict(found)
