@@ -136,7 +136,7 @@ def bare(text: str) -> str:
     text = " ".join(_UNSEEN.sub(" ", text).replace("**", "").replace("__", "").split())
     while True:
         before = text
-        text = _BULLET.sub("", text, count=1).strip()
+        text = _BULLET.sub("", text).strip()
         first, last = text[:1], text[-1:]
         if len(text) > 1 and _CLOSER.get(first) == last and last not in text[1:-1]:
             text = text[1:-1].strip()
@@ -154,7 +154,7 @@ _JOINTS = " ,;:.-–—…·\t"
 _CLOSER = dict(zip("\"'“‘«`「『‹", "\"'”’»`」』›", strict=True))
 _LONE = {opener: closer for opener, closer in _CLOSER.items() if opener not in "'‘‹"}
 _BULLET = re.compile(
-    r"(?:[-*•–—▪●·➢✓>#]+\s+|[•▪●➢]\s*|\(?\d{1,2}\s?[.):、．]\s+|\(?\d{1,2}[、．]\s*"
+    r"\A(?:[-*•–—▪●·➢✓>#]+\s+|[•▪●➢]\s*|\(?\d{1,2}\s?[.):、．]\s+|\(?\d{1,2}[、．]\s*"
     r"|\(?[a-jA-J]\)\s+|…+\s*|\.{2,}\s*)"
 )
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u2060\ufeff\ud800-\udfff]")

@@ -6,6 +6,7 @@ a prompt may name is fixed here, because the pipelines fill them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -48,7 +49,7 @@ def _kind(
     words: str = "",
     images: str = "",
     needed: str,
-    choices: dict[str, tuple[str, ...]] | None = None,
+    choices: Mapping[str, tuple[str, ...]] | None = None,
     hints: tuple[str, ...] = (),
 ) -> PromptKind:
     fields: dict[str, FieldKind] = dict.fromkeys(data.split(), "data")
@@ -58,7 +59,7 @@ def _kind(
         name,
         MappingProxyType(fields),
         tuple(needed.split()),
-        MappingProxyType(choices or {}),
+        MappingProxyType(dict(choices or {})),
         hints,
     )
 
