@@ -31,6 +31,8 @@ WRITES = [
     "EXPLAIN CREATE (n)",
     "PROFILE MATCH (n) DELETE n",
     "RETURN 1 UNION CREATE (n) RETURN 1",
+    "MATCH (n) WHERE n.a = $b SET n.x = 1",
+    "MATCH (n) WHERE n.a = $`b` SET n.x = 1",
     "CREATE INDEX foo FOR (n:Product) ON (n.id)",
     "CREATE CONSTRAINT FOR (n:Product) REQUIRE n.id IS UNIQUE",
     "DROP INDEX foo",
