@@ -46,8 +46,9 @@ def _phrasing(name: str, family: Family) -> Phrasing:
     inner = None
     if relation.phrase:
         inner = re.compile(rf"(?<!\w){_spaced(relation.phrase)}(?!\w)", re.IGNORECASE)
-    label = rf"(?:{re.escape(name)}|{_LABELS})\s*(?:\([^()]{{0,40}}\)\s*)?[:：=→]\s*"
-    return Phrasing(_lead(relation), inner, re.compile(rf"\A{label}", re.I), _others(relation))
+    named = rf"\A(?:{re.escape(name)}|{_LABELS})\s*(?:\([^()]{{0,40}}\)\s*)?"
+    label = re.compile(rf"{named}(?:[:：=→]|(?<=\s)[-–—]\s)\s*", re.IGNORECASE)
+    return Phrasing(_lead(relation), inner, label, _others(relation))
 
 
 _LABELS = "intention|answer|tail|output|response|completion|co-?buy intention|意图|意圖|答案|意図"

@@ -129,9 +129,8 @@ def parse_verdict(text: str) -> Verdict | Bad:
     if isinstance(data, dict):
         keys = {folded(key): value for key, value in inside(data, _ANSWERS).items()}
         told = next((keys[name] for name in _ANSWERS if name in keys), None)
-        reason = next((keys[name] for name in _REASONS if name in keys), "")
-        accepted = told if isinstance(told, bool) else _yes_no(one(told))[0]
-        rationale = one(reason)
+        accepted, rest = (told, "") if isinstance(told, bool) else _yes_no(one(told))
+        rationale = one(next((keys[name] for name in _REASONS if name in keys), rest))
     else:
         accepted, rationale = _yes_no(_ANSWER_LABEL.sub("", unfenced(answer).strip(), count=1))
     if accepted is None:
@@ -141,10 +140,10 @@ def parse_verdict(text: str) -> Verdict | Bad:
 
 
 _PREFACE = re.compile(
-    r"\s*(?:(?:sure|certainly|of course|okay|ok|absolutely)\b[^\n:.!]{0,80}[:.!]"
+    r"(?:\s*(?:(?:sure|certainly|of course|okay|ok|absolutely)\b[^\n:.!]{0,80}[:.!]"
     r"|(?:here(?:['’]s| is| are)|based on|the following)\b[^\n:]{0,160}:"
     r"|(?:in )?(?:the|this) (?:image|picture|photo|photograph) (?:shows|depicts|features)\b[ ,:]*"
-    r")\s*",
+    r"))+\s*",
     re.IGNORECASE,
 )
 _HANDLE = re.compile(r"(?<![\w.])(?:RT\s+)?@\w+:?|<user>", re.IGNORECASE)

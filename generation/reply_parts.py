@@ -39,6 +39,7 @@ def said(text: str) -> str | Bad:
 
 
 def folded(key: object) -> str:
+    """Bring a key to its letters and digits, whatever its case."""
     plain = unicodedata.normalize("NFKC", str(key)).casefold()
     return "".join(character for character in plain if character.isalnum())
 
