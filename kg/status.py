@@ -141,7 +141,9 @@ def _notes(
             notes.append(f"the {name} {verb} behind the records: {build}")
     if counted["rejected"]:
         listed = directory.path(rejections.FILE)
-        notes.append(f"{counted['rejected']:,} rows were refused so far; they are in {listed}")
+        n = counted["rejected"]
+        refused = "1 row was" if n == 1 else f"{n:,} rows were"
+        notes.append(f"{refused} refused so far; see {listed}")
     return notes
 
 

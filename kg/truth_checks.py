@@ -103,7 +103,9 @@ def check_rows(directory: Directory, manifest: Manifest) -> Iterator[Finding]:
             ).fetchall()
             for number, count, ids in broken:
                 rule = rules.rules(table)[number]
-                yield _wrong(rule.name, table, f"break the rule {rule.name}", count, ids, rule.fix)
+                yield _wrong(
+                    rule.name, table, f"against the rule {rule.name}", count, ids, rule.fix
+                )
 
 
 def check_ids(directory: Directory, manifest: Manifest) -> Iterator[Finding]:
@@ -117,7 +119,7 @@ def check_ids(directory: Directory, manifest: Manifest) -> Iterator[Finding]:
                 count += len(bad)
                 shown += bad[: _SHOWN - len(shown)]
             if count:
-                yield _wrong(name, table, "have an id that does not recompute", count, shown)
+                yield _wrong(name, table, "with an id that does not recompute", count, shown)
 
 
 def check_images(directory: Directory, manifest: Manifest) -> Iterator[Finding]:
@@ -142,7 +144,7 @@ def check_images(directory: Directory, manifest: Manifest) -> Iterator[Finding]:
             ).fetchone()
             count, shown = dangling or (0, [])
             if count:
-                what = "refer to an image that is not stored"
+                what = "with an image that is not stored"
                 fix = "ingest their images again"
                 yield _wrong("image-reference", table, what, count, shown, fix)
     extra = [path.name for path in blobs.stored(directory) if path.name not in known]
@@ -270,7 +272,8 @@ def _id_query(table: Table, columns: tuple[str, ...]) -> str:
 def _wrong(
     name: str, table: str, what: str, count: int, ids: list[str], fix: str | None = None
 ) -> Finding:
-    message = f"{count:,} rows of {table} {what}: {_some(ids, count)}"
+    rows = "row" if count == 1 else "rows"
+    message = f"{count:,} {rows} of {table} {what}: {_some(ids, count)}"
     return Finding(name, "error", message, fix or _RESTORE)
 
 
