@@ -41,9 +41,16 @@ def execute(
     columns: list[str] = result.columns
     found = iter(result) if limit is None else itertools.islice(result, limit + 1)
     plain = _Plain(database)
-    rows = [[plain(row[column]) for column in columns] for row in found]
+    # Most values are plain already; a call for each would cost a co-buy pull a seventh of its time.
+    rows = [
+        [value if type(value := row[column]) in _AS_IS else plain(value) for column in columns]
+        for row in found
+    ]
     truncated = limit is not None and len(rows) > limit
     return columns, rows[:limit], truncated
+
+
+_AS_IS = frozenset({str, int, bool, type(None)})
 
 
 class _Plain:
