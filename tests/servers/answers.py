@@ -40,6 +40,7 @@ class Book:
 
     paid: Counter[bytes] = field(default_factory=Counter)
     tries: Counter[bytes] = field(default_factory=Counter)
+    broken: int = 0  # worked on, but the reply was spoilt on its way
     in_flight: int = 0
     most_in_flight: int = 0
 
@@ -60,6 +61,7 @@ class Book:
                 "paid": self.paid.total(),
                 "distinct": len(self.paid),
                 "repeated": self.paid.total() - len(self.paid),
+                "broken": self.broken,
                 "in_flight": self.in_flight,
                 "most_in_flight": self.most_in_flight,
             }

@@ -97,7 +97,9 @@ class Faulty:
             model = "another-model" if strikes("wrong_model") else None
             status, body = await self.work(raw, model)
             self.book.paid[digest] += 1
-            if strikes("drop"):
+            dropped, truncated = strikes("drop"), strikes("truncate")
+            self.book.broken += dropped or truncated
+            if dropped:
                 await start(send, 200, len(body))
                 await send(
                     {
@@ -107,7 +109,7 @@ class Faulty:
                     }
                 )
                 raise ConnectionAbortedError  # uvicorn closes the connection
-            if strikes("truncate"):
+            if truncated:
                 body = body[: len(body) // 2]
             is_open = False
             self.book.close()  # before the last byte: the client may be quicker than we
