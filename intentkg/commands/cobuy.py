@@ -51,24 +51,21 @@ def command(
         return
     if not edges:
         output.say("no intentions found for this; loosen the filters, or see: intentkg query KB")
+    pair = b is not None
     given = product_id(a)
-    first = "bought with" if b is None else "pair"
+    columns = ["relation", "intention", "plausible", "typical", "accepted"]
+    rows = []
+    for e in edges:
+        others = [_name(p, titles) for p in (e.a, e.b) if p != given]
+        row = [e.relation, e.text, e.plausibility, e.typicality, e.accepted]
+        rows.append(row if pair else [" + ".join(others), *row])
     output.table(
-        [first, "relation", "intention", "plausible", "typical", "accepted"],
-        (
-            (
-                " + ".join(
-                    f"{p} {titles.get(p, '')}".strip()
-                    for p in (e.a, e.b)
-                    if b is not None or p != given
-                ),
-                e.relation,
-                e.text,
-                e.plausibility,
-                e.typicality,
-                e.accepted,
-            )
-            for e in edges
-        ),
+        columns if pair else ["bought with", *columns],
+        rows,
+        title=f"{_name(given, titles)} + {_name(product_id(b), titles)}" if b is not None else None,
         right=["plausible", "typical"],
     )
+
+
+def _name(product: str, titles: dict[str, str]) -> str:
+    return f"{product} {titles.get(product, '')}".strip()
