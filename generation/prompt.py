@@ -114,7 +114,7 @@ class Prompt:
             elif text := as_data(value):
                 values[name] = f"<{name}>{text}</{name}>"
         for name, options in self.choices.items():
-            values[name] = _fill(options[choose.get(name, next(iter(options)))], values)
+            values[name] = _fill_block(options[choose.get(name, next(iter(options)))], values) or ""
         return values
 
 

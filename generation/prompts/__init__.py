@@ -102,7 +102,7 @@ _ALL = (
     _kind(
         "miko/description",
         data="post",
-        words="language_name",
+        words="language_name post_language",
         images="image",
         needed="image",
         choices=_LANGUAGE,
@@ -110,14 +110,14 @@ _ALL = (
     _kind(
         "miko/key_information",
         data="post image_description",
-        words="language_name",
+        words="language_name post_language",
         needed="post reply",
         choices={"reply": _REPLY, **_LANGUAGE},
     ),
     _kind(
         "miko/intentions",
         data=f"post image_description {_KEY_INFORMATION}",
-        words="aspects example language_name",
+        words="aspects example language_name post_language",
         needed="post aspects reply",
         choices={"reply": _REPLY, **_LANGUAGE},
         hints=_SOCIAL_NAMES,
@@ -125,7 +125,7 @@ _ALL = (
     _kind(
         "miko/intention",
         data=f"post image_description {_KEY_INFORMATION}",
-        words="relation phrase hint language_name",
+        words="relation phrase hint language_name post_language",
         needed="post phrase reply",
         choices={"reply": _REPLY, **_LANGUAGE},
         hints=_SOCIAL_NAMES,
