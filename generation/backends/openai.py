@@ -246,7 +246,7 @@ def completion_body(
     """
     messages: Sequence[Mapping[str, Any]] = request.messages
     if images:
-        messages = _with_images(messages, images)
+        messages = with_images(messages, images)
     body: dict[str, Any] = {"model": request.model, "messages": messages}
     body.update(request.parameters)
     if extra:
@@ -339,10 +339,10 @@ def _proxy(base: URL) -> str | None:
     return urllib.request.getproxies().get(base.scheme)
 
 
-def _with_images(
+def with_images(
     messages: Sequence[Mapping[str, Any]], images: Sequence[Image]
 ) -> list[Mapping[str, Any]]:
-    """Put images in as data addresses, in their order."""
+    """Put images into messages as data addresses, in their order."""
     rest = iter(images)
     found: list[Mapping[str, Any]] = []
     for message in messages:
