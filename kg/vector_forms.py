@@ -151,6 +151,7 @@ class Scan:
     def remove(self, keys: Keys) -> None:
         """Take vectors out."""
         self._index.remove_ids(_faiss().IDSelectorBatch(keys))
+        _clear_free_slots(self._index)
         self._rows.remove(keys)
 
     def search(self, queries: Vectors, k: int, keys: Keys | None) -> tuple[Vectors, Keys]:
@@ -160,13 +161,14 @@ class Scan:
         scores = np.full((len(queries), k), -np.inf, np.float32)
         found = np.full((len(queries), k), -1, np.int64)
         candidates: Any
-        if keys is not None and len(keys) <= _FEW:
-            candidates = [keys] * len(queries)
+        among = self._rows.keys if keys is None else keys
+        most = max(CANDIDATES, 4 * k)
+        if len(among) <= (most if keys is None else max(most, _FEW)):
+            candidates = [among] * len(queries)
         else:
             settings: dict[str, Any] = {"nprobe": self._index.nlist}
             if keys is not None:
                 settings["sel"] = _faiss().IDSelectorBatch(keys)
-            most = min(len(self), max(CANDIDATES, 4 * k))
             candidates = self._index.search(
                 queries, most, params=_faiss().SearchParametersIVF(**settings)
             )[1]
@@ -190,6 +192,25 @@ class Scan:
 type Form = Flat | Scan
 
 FORMS: dict[str, type[Flat] | type[Scan]] = {form.name: form for form in (Flat, Scan)}
+
+
+def _clear_free_slots(index: Any) -> None:
+    """Zero the free slots of each list's last block of codes.
+
+    FAISS (1.15) leaves removed codes there and combines what is added later with them by OR.
+    """
+    import numpy as np
+
+    lists = _faiss().downcast_InvertedLists(index.invlists)
+    nothing = np.zeros(lists.packer.code_size, np.uint8)
+    for number in range(lists.nlist):
+        size = lists.list_size(number)
+        if size % lists.n_per_block:
+            blocks = -(-size // lists.n_per_block)
+            codes = _faiss().rev_swig_ptr(lists.get_codes(number), blocks * lists.block_size)
+            last = codes.reshape(blocks, -1)[-1:]
+            for slot in range(size % lists.n_per_block, lists.n_per_block):
+                lists.packer.pack_1(nothing, slot, last)
 
 
 def _read(path: Path, kind: Any, dimension: int, count: int) -> Any:

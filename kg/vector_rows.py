@@ -30,19 +30,26 @@ class Rows:
         Length of a vector.
     keys, records
         What a file holds: ascending keys, and their records.
+
+    Attributes
+    ----------
+    keys
+        Every key, ascending.
     """
 
     def __init__(
         self, dimension: int, keys: Keys | None = None, records: npt.NDArray[Any] | None = None
     ) -> None:
         self._type = record(dimension)
-        self._keys = np.empty(0, np.int64) if keys is None else keys
-        self._places = np.arange(len(self._keys))
+        self.keys = np.empty(0, np.int64) if keys is None else keys
+        self._places = np.arange(len(self.keys))
         self._segments = [np.empty(0, self._type) if records is None else records]
 
     @classmethod
     def read(cls, path: Path, dimension: int, keys: Keys) -> Self:
         """Map a file into memory; its rows belong to `keys`, in order."""
+        if not len(keys):  # nothing cannot be mapped
+            return cls(dimension)
         return cls(dimension, keys, np.memmap(path, record(dimension), "r", shape=(len(keys),)))
 
     def write(self, path: Path) -> None:
@@ -52,25 +59,25 @@ class Rows:
                 file.write(self._take(self._places[start : start + _AT_ONCE]).tobytes())
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.keys)
 
     def add(self, keys: Keys, vectors: Vectors) -> None:
         """Add vectors whose keys are not here yet."""
         first = sum(map(len, self._segments))
         self._segments.append(_rounded(vectors, self._type))
         order = np.argsort(keys)
-        where = np.searchsorted(self._keys, keys[order])
-        self._keys = np.insert(self._keys, where, keys[order])
+        where = np.searchsorted(self.keys, keys[order])
+        self.keys = np.insert(self.keys, where, keys[order])
         self._places = np.insert(self._places, where, first + order)
 
     def remove(self, keys: Keys) -> None:
         """Forget vectors; their room is given back when the rows are written."""
-        kept = ~np.isin(self._keys, keys)
-        self._keys, self._places = self._keys[kept], self._places[kept]
+        kept = ~np.isin(self.keys, keys)
+        self.keys, self._places = self.keys[kept], self._places[kept]
 
     def vectors(self, keys: Keys) -> Vectors:
         """Vectors of keys, all of which are here, in their order."""
-        rows = self._take(self._places[np.searchsorted(self._keys, keys)])
+        rows = self._take(self._places[np.searchsorted(self.keys, keys)])
         found: Vectors = rows["code"].astype(np.float32) * rows["factor"][:, None]
         return found
 
