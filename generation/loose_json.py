@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -25,7 +26,10 @@ def without_thoughts(text: str) -> str:
     >>> without_thoughts("<think>hm, yes</think> Yes, it would.")
     'Yes, it would.'
     """
-    text = _CLOSED.sub("", _THOUGHT.sub("", text[:_LONGEST]))
+    text = text[:_LONGEST]
+    if "<" not in text:
+        return text.strip()
+    text = _CLOSED.sub("", _THOUGHT.sub("", text))
     if found := _UNFINISHED.search(text):
         text = text[: found.start()]
     return text.strip()
@@ -53,7 +57,10 @@ def find_json(text: str) -> Any:
     >>> find_json("Here you are: {'answer': 'yes',}")
     {'answer': 'yes'}
     """
-    text = text[:_LONGEST]
+    text = text[:_LONGEST].strip()
+    if text[:1] in ("{", "["):
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(text)
     for source in dict.fromkeys((text, unfenced(text))):
         tried = 0
         start = _first(source, 0)

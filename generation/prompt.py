@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 from generation.prompts import PromptKind
@@ -43,6 +44,8 @@ class Prompt:
         ``pr_`` and 32 hexadecimal digits.
     file
         Where it was read, for people.
+    words
+        All of its own text, to recognise a reply that only repeats it.
     """
 
     kind: PromptKind
@@ -53,6 +56,7 @@ class Prompt:
     hints: Mapping[str, str]
     hash: str
     file: str
+    words: str
 
     @property
     def name(self) -> str:
@@ -95,12 +99,6 @@ class Prompt:
         messages = [user(*(parts or [""]))]
         return [system(head), *messages] if system_role else messages
 
-    def words(self) -> str:
-        """All of its own text, to recognise a reply that only repeats it."""
-        told = [block.text for block in self.blocks]
-        options = [text for group in self.choices.values() for text in group.values()]
-        return "\n".join([self.system, *told, *options, *self.hints.values()])
-
     def _values(
         self, fields: Mapping[str, str | None], choose: Mapping[str, str]
     ) -> dict[str, str]:
@@ -118,6 +116,7 @@ class Prompt:
         return values
 
 
+@lru_cache(1024)  # what a head says stands in all of its requests
 def as_data(text: str) -> str:
     """Make somebody's text safe to stand in a prompt: whatever it says, it stays text.
 
@@ -178,13 +177,20 @@ def _fill_block(text: str, values: Mapping[str, str]) -> str | None:
     """Fill a block in; None if all that it had to say is empty."""
     lines: list[str] = []
     asked = said = False
-    for line in text.split("\n"):
-        if names := FIELD.findall(line):
+    for line, names in _lines(text):
+        if names:
             asked = True
             if not any(values.get(name) for name in names):
                 continue
             said = True
-        lines.append(_fill(line, values))
+            line = _fill(line, values)
+        lines.append(line)
     if asked and not said:
         return None
     return _LINES.sub("\n\n", "\n".join(lines)).strip()
+
+
+@cache
+def _lines(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Take a prompt's text apart: its lines, and the fields in each."""
+    return tuple((line, tuple(FIELD.findall(line))) for line in text.split("\n"))

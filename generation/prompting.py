@@ -134,7 +134,11 @@ def parse_prompt(data: bytes, name: str, *, file: str | None = None) -> Prompt:
         "hints": hints,
     }
     digest = blake2b(dumps(body), digest_size=16, person=b"prompt").hexdigest()
-    return Prompt(kind, version, opening, blocks, choices, hints, f"pr_{digest}", file)
+    words = [opening, *(block.text for block in blocks), *hints.values()]
+    words += [text for group in choices.values() for text in group.values()]
+    return Prompt(
+        kind, version, opening, blocks, choices, hints, f"pr_{digest}", file, "\n".join(words)
+    )
 
 
 def _decode(data: bytes) -> str:

@@ -33,7 +33,7 @@ def said(text: str) -> str | Bad:
     answer = without_thoughts(text)
     if not answer:
         return Bad("unparseable", "the reply is empty" if not text.strip() else "only thoughts")
-    if is_refusal(bare(unfenced(answer)[:600])):
+    if answer[0] not in "{[" and is_refusal(bare(unfenced(answer)[:600])):
         return Bad("refusal", f"the model declined: {' '.join(answer.split())[:160]}")
     return answer
 

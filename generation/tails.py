@@ -43,26 +43,28 @@ class Bounds:
 class Told:
     """What the prompt said, to recognise it in a reply.
 
-    Parameters
+    Attributes
     ----------
     words
-        The prompt's own text: five words of it in a row, and nothing else, are an echo.
+        The prompt's own words: five of them in a row, and nothing else, are an echo.
     heads
-        Texts of the head: a reply that is the same as one of them is an echo.
+        The head's texts: a reply that is the same as one of them is an echo.
     """
 
     words: str = ""
-    heads: Sequence[str] = ()
+    heads: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, words: str, heads: Sequence[str] = ()) -> Told:
+        """Take the prompt's text and the head's texts as they are."""
+        return cls(_plain_prompt(words), frozenset(_plain(text) for text in heads if text))
 
     def has(self, tail: str) -> bool:
         """See whether the tail only repeats it."""
         plain = _plain(tail)
-        if plain.count(" ") >= 4 and f" {plain} " in _plain_prompt(self.words):
+        if plain.count(" ") >= 4 and f" {plain} " in self.words:
             return True
-        if _TAG.search(tail):
-            return True
-        same = (_plain(text) for text in self.heads if text)
-        return len(plain) >= 12 and plain in same
+        return (len(plain) >= 12 and plain in self.heads) or _TAG.search(tail) is not None
 
 
 def clean_tail(
@@ -115,7 +117,8 @@ def cut(text: str, relation: Relation) -> str:
     was_led = False
     while True:
         before = tail
-        tail = bare(known.label.sub("", tail) if known.label.match(tail) else tail)
+        if found := known.label.match(tail):
+            tail = bare(tail[found.end() :])
         if (found := known.lead.match(tail)) and found.end():
             was_led = True
             tail = tail[found.end() :].lstrip(_JOINTS)
@@ -136,7 +139,8 @@ def bare(text: str) -> str:
     text = " ".join(_UNSEEN.sub(" ", text).replace("**", "").replace("__", "").split())
     while True:
         before = text
-        text = _BULLET.sub("", text).strip()
+        if found := _BULLET.match(text):
+            text = text[found.end() :].strip()
         first, last = text[:1], text[-1:]
         if len(text) > 1 and _CLOSER.get(first) == last and last not in text[1:-1]:
             text = text[1:-1].strip()
@@ -154,7 +158,7 @@ _JOINTS = " ,;:.-–—…·\t"
 _CLOSER = dict(zip("\"'“‘«`「『‹", "\"'”’»`」』›", strict=True))
 _LONE = {opener: closer for opener, closer in _CLOSER.items() if opener not in "'‘‹"}
 _BULLET = re.compile(
-    r"\A(?:[-*•–—▪●·➢✓>#]+\s+|[•▪●➢]\s*|\(?\d{1,2}\s?[.):、．]\s+|\(?\d{1,2}[、．]\s*"
+    r"(?:[-*•–—▪●·➢✓>#]+\s+|[•▪●➢]\s*|\(?\d{1,2}\s?[.):、．]\s+|\(?\d{1,2}[、．]\s*"
     r"|\(?[a-jA-J]\)\s+|…+\s*|\.{2,}\s*)"
 )
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u2060\ufeff\ud800-\udfff]")

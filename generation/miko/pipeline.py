@@ -70,7 +70,7 @@ class _Read:
     """What is known of a post before its intentions are asked for."""
 
     fields: Mapping[str, str | None]
-    told: Told
+    texts: tuple[str, ...]
     images: tuple[str, ...]
 
 
@@ -160,7 +160,7 @@ class Miko(Pipeline[PostHead]):
             "emotion": key.emotion,
             "keywords": ", ".join(key.keywords),
         }
-        return _Read(fields, Told(heads=(head.text, *described.values())), tuple(described))
+        return _Read(fields, (head.text, *described.values()), tuple(described))
 
     async def _describe(
         self, asking: Asking, harvest: Harvest, fields: Mapping[str, str | None], image: str
@@ -202,7 +202,7 @@ class Miko(Pipeline[PostHead]):
             for sample in range(self.options.samples)
         ]
         tasks = (self.read(asking, request, self._parse_all, harvest) for request in requests)
-        told = Told(prompt.words(), known.told.heads)
+        told = Told.of(prompt.words, known.texts)
         for request, parsed in zip(requests, await asyncio.gather(*tasks), strict=True):
             if isinstance(parsed, Missing):
                 continue
@@ -239,7 +239,7 @@ class Miko(Pipeline[PostHead]):
             for sample in range(self.options.samples)
         ]
         tasks = (self.read(asking, request, parse_intention, harvest) for request in requests)
-        told = Told(prompt.words(), known.told.heads)
+        told = Told.of(prompt.words, known.texts)
         for request, parsed in zip(requests, await asyncio.gather(*tasks), strict=True):
             for text in [] if isinstance(parsed, Missing) else parsed:
                 self.keep(harvest, relation, text, told, request, prompt, known.images)

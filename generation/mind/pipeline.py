@@ -114,7 +114,7 @@ class Mind(Pipeline[CoBuyHead]):
             for sample in range(self.options.samples)
         ]
         tasks = (self.read(asking, request, parse_intention, harvest) for request in requests)
-        told = Told(prompt.words(), shown.texts)
+        told = Told.of(prompt.words, shown.texts)
         kept: list[Found] = []
         for request, parsed in zip(requests, await asyncio.gather(*tasks), strict=True):
             for text in [] if isinstance(parsed, Missing) else parsed:
