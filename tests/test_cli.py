@@ -59,16 +59,12 @@ def test_demo_a_second_time_changes_nothing(kb: Path) -> None:
 
 def test_demo_ends_with_what_to_type_next_and_that_works(kb: Path) -> None:
     shown = run("demo", kb).stdout
-    commands = [line.strip() for line in shown.splitlines() if line.startswith("  intentkg ")]
+    after = shown.partition("What to type next:")[2]
+    commands = [line.strip() for line in after.splitlines() if line.strip()]
     assert len(commands) >= 4
     for line in commands[:-1]:  # the last one names a file of the reader's own
         result = subprocess.run(
-            line.replace("intentkg", f"{sys.executable} -m intentkg", 1),
-            shell=True,
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            check=False,
+            line, shell=True, capture_output=True, text=True, cwd=ROOT, check=False
         )
         assert result.returncode == 0, (line, result.stderr)
         assert result.stdout.strip()

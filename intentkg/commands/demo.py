@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,14 +101,22 @@ def walk(directory: Path, show: _Steps, progress: output.Progress) -> dict[str, 
 
 
 def next_commands(directory: Path) -> list[str]:
-    """Commands worth trying on the sample."""
+    """Commands worth trying on the sample, as this shell would find them."""
+    program = "intentkg" if shutil.which("intentkg") else _beside_python()
     return [
-        f'intentkg search {directory} "a present for someone who likes coffee" --head-type CoBuy',
-        f"intentkg cobuy {directory} SMP0001 SMP0002",
-        f"intentkg query {directory}",
-        f"intentkg status {directory}",
-        "intentkg ingest my.kg YOUR_FILE      # posts, products or co-buys of your own",
+        f'{program} search {directory} "a present for someone who likes coffee" --head-type CoBuy',
+        f"{program} cobuy {directory} SMP0001 SMP0002",
+        f"{program} query {directory}",
+        f"{program} status {directory}",
+        f"{program} ingest my.kg YOUR_FILE      # posts, products or co-buys of your own",
     ]
+
+
+def _beside_python() -> str:
+    """Where the program lies when its folder is not on PATH, seen from here if it is near."""
+    program = Path(sys.executable).parent / "intentkg"
+    here = Path.cwd()
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)
 
 
 def _stored(result: Any) -> str:
