@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kg.directory import Directory
 from kg.manifest import GraphState, Manifest, sha256_file
+from kg.store import EdgeKind
 from schema.errors import StoreError
 from schema.records import TABLES
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
     from kg.embedded_writer import BulkWriter, UpdateWriter
     from kg.projection import Projection
@@ -114,19 +118,32 @@ def write_graph(
 def _write(
     writer: BulkWriter | UpdateWriter, projection: Projection, progress: Progress
 ) -> tuple[int, int]:
-    done = 0
-    for label, batch in projection.nodes():
-        writer.write_nodes(label, batch)
-        done += batch.num_rows
-        progress("graph: nodes", done, None)
-    done = 0
-    for kind, batch in projection.edges():
-        writer.write_edges(kind, batch)
-        done += batch.num_rows
-        progress("graph: edges", done, None)
+    nodes = edges = 0
+    batches: Iterator[tuple[str | EdgeKind, pa.RecordBatch]] = itertools.chain(
+        projection.nodes(), projection.edges()
+    )
+    for kind, batch in _ahead(batches):
+        if isinstance(kind, EdgeKind):
+            writer.write_edges(kind, batch)
+            edges += batch.num_rows
+            progress("graph: edges", edges, None)
+        else:
+            writer.write_nodes(kind, batch)
+            nodes += batch.num_rows
+            progress("graph: nodes", nodes, None)
     progress("graph: file", 0, None)
     writer.finish()
     return writer.counts
+
+
+def _ahead[T](items: Iterator[T]) -> Iterator[T]:
+    """Fetch each item in a thread while the caller is busy with the one before."""
+    end = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming: Future[Any] = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield item
 
 
 def _state(manifest: Manifest, file: Path, counts: tuple[int, int]) -> GraphState:

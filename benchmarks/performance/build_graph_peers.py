@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb  # noqa: F401  (before the clock starts, as the peers' packages are)
 import grafeo
 import pyarrow as pa
 
