@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pyarrow as pa
 from kg.directory import Directory
 from kg.truth import Summary, Transaction
 from schema import identity, relations
-from schema.records import SCHEMAS, Rows, Table
+from schema.records import SCHEMAS, ImageBlob, Rows, Table
 
 
 def rows(table: Table, found: list[dict[str, Any]]) -> Rows:
@@ -19,11 +21,20 @@ def rows(table: Table, found: list[dict[str, Any]]) -> Rows:
     return Rows(table, batch, pa.array(range(1, len(found) + 1), pa.int64()), "test.jsonl")
 
 
+IMAGE = ImageBlob(hashlib.sha256(b"an image").hexdigest(), b"an image", "image/png", 3, 2)
+
+
 def commit(
-    directory: Directory, *, update: bool = False, **tables: list[dict[str, Any]]
+    directory: Directory,
+    *,
+    update: bool = False,
+    blobs: Sequence[ImageBlob] = (),
+    **tables: list[dict[str, Any]],
 ) -> Summary:
     """One transaction with these rows; a refused row is a mistake in the test."""
     with Transaction(directory, "test", update=update) as transaction:
+        for blob in blobs:
+            transaction.add(blob)
         for table, found in tables.items():
             transaction.add(rows(table, found))  # type: ignore[arg-type]
         summary = transaction.commit()

@@ -20,9 +20,7 @@ from kg.graph_checks import check_graph
 from kg.manifest import GraphState
 from schema.errors import LockedError, NotAKnowledgeBaseError, StoreError
 from schema.identity import cobuy_id
-from tests.graph_samples import chunk, cobuy, commit, evidence, new_directory, post, product
-
-IMAGE = "ab" * 32
+from tests.graph_samples import IMAGE, chunk, cobuy, commit, evidence, new_directory, post, product
 
 
 @pytest.fixture
@@ -157,9 +155,8 @@ def test_an_image_that_is_taken_away_is_gone(
     directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(graph_build, "_UPDATE_SHARE", 1.0)
-    found = {"ref": "a", "id": IMAGE, "error": None}
-    row = {"id": IMAGE, "media_type": "image/png", "width": 1, "height": 1, "size": 1}
-    commit(directory, images=[row], posts=[post(1, images=[found]), post(2)])
+    found = {"ref": "a", "id": IMAGE.id, "error": None}
+    commit(directory, blobs=[IMAGE], posts=[post(1, images=[found]), post(2)])
     make(directory)
     other = [{"ref": "b", "id": None, "error": "gone"}]
     commit(directory, update=True, posts=[post(1, images=other)])
@@ -235,10 +232,17 @@ def test_verify_finds_a_graph_that_is_not_the_truth(directory: Directory) -> Non
         shutil.copyfile(directory.path(state.file), file)
         database = grafeo.GrafeoDB(str(file))
         database.execute_cypher(query)
+        nodes, edges = database.node_count, database.edge_count
         database.wal_checkpoint()
         database.close()
+        size, digest = file.stat().st_size, sha256_file(file)
         wrong = replace(
-            state, file="graph/wrong.grafeo", bytes=file.stat().st_size, sha256=sha256_file(file)
+            state,
+            file="graph/wrong.grafeo",
+            bytes=size,
+            sha256=digest,
+            nodes=nodes,
+            edges=edges,
         )
         findings = list(check_graph(directory, replace(directory.manifest(), graph=wrong)))
         assert check in {f.check for f in findings if f.severity == "error"}, query

@@ -15,9 +15,7 @@ from kg.directory import Directory
 from kg.embedded import open_graph
 from kg.projection import Projection
 from schema.identity import cobuy_id
-from tests.graph_samples import chunk, cobuy, commit, evidence, new_directory, post, product
-
-IMAGE = "ab" * 32
+from tests.graph_samples import IMAGE, chunk, cobuy, commit, evidence, new_directory, post, product
 
 
 @pytest.fixture
@@ -43,10 +41,13 @@ def edges(directory: Directory, kind: str) -> list[tuple[str, str, dict[str, Any
 
 def test_every_label_and_fixed_edge(directory: Directory) -> None:
     time = datetime(2017, 3, 10, 12, 30, tzinfo=UTC)
-    image = [{"ref": "a.png", "id": IMAGE, "error": None}, {"ref": "b", "id": None, "error": "x"}]
+    image = [
+        {"ref": "a.png", "id": IMAGE.id, "error": None},
+        {"ref": "b", "id": None, "error": "x"},
+    ]
     commit(
         directory,
-        images=[{"id": IMAGE, "media_type": "image/png", "width": 3, "height": 2, "size": 9}],
+        blobs=[IMAGE],
         posts=[post(1, "hello", language="en", created_at=time, images=image)],
         products=[
             product("P1", "Lamp", brand="B", price=9.5, categories=["home", "light"], images=image),
@@ -77,7 +78,7 @@ def test_every_label_and_fixed_edge(directory: Directory) -> None:
         "P2": {"id": "P2", "source": "test"},
     }
     assert nodes(directory, "Image") == {
-        IMAGE: {"id": IMAGE, "media_type": "image/png", "width": 3, "height": 2}
+        IMAGE.id: {"id": IMAGE.id, "media_type": "image/png", "width": 3, "height": 2}
     }
     pair = cobuy_id("P1", "P2")
     assert nodes(directory, "CoBuy") == {
@@ -94,7 +95,10 @@ def test_every_label_and_fixed_edge(directory: Directory) -> None:
     }
     assert edges(directory, "OF") == [(pair, "P1", {}), (pair, "P2", {})]
     assert edges(directory, "CO_BUY") == [("P1", "P2", {"id": pair, "support": 4})]
-    assert edges(directory, "HAS_IMAGE") == [("P1", IMAGE, {}), ("test:1", IMAGE, {})]
+    assert edges(directory, "HAS_IMAGE") == [
+        ("P1", IMAGE.id, {}),
+        ("test:1", IMAGE.id, {}),
+    ]
 
 
 def test_supports_of_several_sources_add_up(directory: Directory) -> None:
