@@ -10,9 +10,8 @@ from typing import Any
 
 import orjson
 
-_THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_UNFINISHED = re.compile(r"<(?:think|thinking|reasoning)>", re.IGNORECASE)
-_CLOSED = re.compile(r"\A.*?</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
+_OPENING = re.compile(r"<(?:think|thinking|reasoning)>", re.IGNORECASE)
+_CLOSING = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _COMMA = re.compile(r",(\s*[}\]])")
 _LONGEST = 100_000
@@ -29,10 +28,12 @@ def without_thoughts(text: str) -> str:
     text = text[:_LONGEST]
     if "<" not in text:
         return text.strip()
-    text = _CLOSED.sub("", _THOUGHT.sub("", text))
-    if found := _UNFINISHED.search(text):
-        text = text[: found.start()]
-    return text.strip()
+    opened = _OPENING.search(text)
+    if closed := list(_CLOSING.finditer(text)):
+        before = text[: opened.start()] if opened else ""
+        text = before + text[closed[-1].end() :]
+        opened = _OPENING.search(text)
+    return text[: opened.start() if opened else None].strip()
 
 
 def unfenced(text: str) -> str:

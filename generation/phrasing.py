@@ -125,7 +125,7 @@ def _lead(relation: Relation) -> re.Pattern[str]:
     if relation.phrase:
         ways.insert(0, rf"{_LEADS}{_spaced(relation.phrase)}(?![\w/])")
     if short := _SHORT.get(relation.name):
-        ways.append(rf"{_LEADS}{short}(?=\s+(?-i:[^\sA-Z]))")
+        ways.append(rf"{_LEADS}{short}(?=[\s:,]+(?-i:[^\sA-Z]))")
     if relation.name == "Open":
         ways.append(r"because(?!\w)")
     return re.compile(rf"(?:{'|'.join(ways)})[\s:,…]*", re.IGNORECASE)

@@ -112,7 +112,8 @@ class Prompt:
             elif text := as_data(value):
                 values[name] = f"<{name}>{text}</{name}>"
         for name, options in self.choices.items():
-            values[name] = _fill_block(options[choose.get(name, next(iter(options)))], values) or ""
+            option = options[choose.get(name, next(iter(options)))]
+            values[name] = _fill_lines(option, values)[0]
         return values
 
 
@@ -174,7 +175,13 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
 
 
 def _fill_block(text: str, values: Mapping[str, str]) -> str | None:
-    """Fill a block in; None if all that it had to say is empty."""
+    """Fill a block in; None if it names fields and all of them are empty."""
+    filled, is_empty = _fill_lines(text, values)
+    return None if is_empty else filled
+
+
+def _fill_lines(text: str, values: Mapping[str, str]) -> tuple[str, bool]:
+    """Fill lines in, without those whose fields are all empty; see whether all fields were."""
     lines: list[str] = []
     asked = said = False
     for line, names in _lines(text):
@@ -185,9 +192,7 @@ def _fill_block(text: str, values: Mapping[str, str]) -> str | None:
             said = True
             line = _fill(line, values)
         lines.append(line)
-    if asked and not said:
-        return None
-    return _LINES.sub("\n\n", "\n".join(lines)).strip()
+    return _LINES.sub("\n\n", "\n".join(lines)).strip(), asked and not said
 
 
 @cache

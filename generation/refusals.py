@@ -43,7 +43,7 @@ _ASKED = _any(
     "that|this|you|with",
 )
 _SORRY = (
-    "(?:i['’]?m |i am |we(?:['’]re| are) )?"
+    "(?:i(?:['’]m| am)? |im |we(?:['’]re| are)? )?"
     "(?:(?:very |so |really |terribly )?sorry|apologi[sz]e|my apologies|unfortunately|regrettably)"
     "[,.:;!]? ?(?:for the (?:confusion|inconvenience)[,.]? ?)?(?:but |however,? |that )*"
     "(?:as an? [\\w -]{0,40}?,? )?"
@@ -126,5 +126,7 @@ def is_nothing(text: str) -> bool:
     >>> is_nothing("N/A."), is_nothing("(none)"), is_nothing("nothing but noise")
     (True, True, False)
     """
+    if len(text) > 80:
+        return False
     folded = unicodedata.normalize("NFKC", text).casefold().strip()
     return folded in _NOTHING or _RIM.sub("", folded) in _NOTHING

@@ -55,7 +55,7 @@ def parse_prose(text: str) -> str | Bad:
     answer = said(text)
     if isinstance(answer, Bad):
         return answer
-    prose = _PREFACE.sub("", unfenced(answer), count=1).strip()
+    prose = _after(_PREFACE, unfenced(answer)).strip()
     if not any(map(str.isalnum, prose)):
         return Bad("unparseable", "the reply has no words")
     return prose
@@ -132,10 +132,10 @@ def parse_verdict(text: str) -> Verdict | Bad:
         accepted, rest = (told, "") if isinstance(told, bool) else _yes_no(one(told))
         rationale = one(next((keys[name] for name in _REASONS if name in keys), rest))
     else:
-        accepted, rationale = _yes_no(_ANSWER_LABEL.sub("", unfenced(answer).strip(), count=1))
+        accepted, rationale = _yes_no(_after(_ANSWER_LABEL, unfenced(answer)))
     if accepted is None:
         return Bad("unparseable", "the reply says neither yes nor no")
-    rationale = " ".join(_REASON_LABEL.sub("", rationale.strip(), count=1).split())
+    rationale = " ".join(_after(_REASON_LABEL, rationale).split())
     return Verdict(accepted, rationale[:RATIONALE_CHARACTERS])
 
 
@@ -178,6 +178,12 @@ _NEITHER = re.compile(
     r"|doubt\b|matter\b|one\b|longer\b|idea\b|wonder\b|problem\b)",
     re.IGNORECASE,
 )
+
+
+def _after(opening: re.Pattern[str], text: str) -> str:
+    text = text.strip()
+    found = opening.match(text)
+    return text[found.end() :] if found else text
 
 
 def _yes_no(text: str) -> tuple[bool | None, str]:

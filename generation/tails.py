@@ -135,8 +135,11 @@ def cut(text: str, relation: Relation) -> str:
 
 
 def bare(text: str) -> str:
-    """Take off numbering, bullets, quotes and bold; white space becomes single spaces."""
-    text = " ".join(_UNSEEN.sub(" ", text).replace("**", "").replace("__", "").split())
+    """Take off numbering, bullets, quotes and bold; white space becomes single spaces.
+
+    Of more than 4,000 characters, which no tail has, the rest is left out.
+    """
+    text = " ".join(_UNSEEN.sub(" ", text[:_MOST]).replace("**", "").replace("__", "").split())
     while True:
         before = text
         if found := _BULLET.match(text):
@@ -154,6 +157,7 @@ def bare(text: str) -> str:
             return text
 
 
+_MOST = 4000
 _JOINTS = " ,;:.-–—…·\t"
 _CLOSER = dict(zip("\"'“‘«`「『‹", "\"'”’»`」』›", strict=True))
 _LONE = {opener: closer for opener, closer in _CLOSER.items() if opener not in "'‘‹"}
