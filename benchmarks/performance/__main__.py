@@ -1,0 +1,40 @@
+"""All performance benchmarks, one after the other, each in a process of its own.
+
+python -m benchmarks.performance [--quick]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+# What makes each small, and where it writes then, so that the recorded figures stay.
+QUICK: dict[str, list[str]] = {
+    "build_graph": ["--size", "10000", "--results", ".bench/quick"],
+    "cobuy_pull": ["--quick", "--output", ".bench/quick/cobuy_pull.json"],
+    "embedding": ["--quick", "--output", ".bench/quick/embedding.json"],
+    "vector_search": ["--quick", "--output", ".bench/quick/vector_search.json"],
+    "first_answer": [],
+}
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Only the smallest size of each; records nothing.")
+def main(quick: bool) -> None:
+    """Run all; goes on after a failure and says which failed."""
+    Path(".bench/quick").mkdir(parents=True, exist_ok=True)
+    failed = []
+    for name, small in QUICK.items():
+        click.echo(f"\n## {name}\n")
+        words = [sys.executable, "-m", f"benchmarks.performance.{name}", *(small if quick else [])]
+        if subprocess.run(words, check=False).returncode:
+            failed.append(name)
+    if failed:
+        raise click.ClickException(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
