@@ -15,6 +15,7 @@ from kg.store import GraphReader
 from queries.filters import ORDER, EdgeFilter, check_count, check_text
 from queries.results import Head, Results, SearchHit
 from schema.errors import UsageError
+from schema.identity import normalise_text
 from schema.relations import NodeType
 
 if TYPE_CHECKING:
@@ -148,7 +149,9 @@ def search_many(
     if not checked or not len(index):
         return [Results(SearchHit, []) for _ in checked]
     passing = _Passing(graph, edge_filter)
-    ranked = _rank(index, embedder.encode(checked), k, passing)
+    # In the form in which the intentions were embedded, so that the same words score 1.
+    asked = [normalise_text(text) or text for text in checked]
+    ranked = _rank(index, embedder.encode(asked), k, passing)
     wanted = list(dict.fromkeys(identifier for found in ranked for _, identifier in found))
     about = _heads(graph, wanted, edge_filter, heads)
     return [

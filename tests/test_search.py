@@ -18,6 +18,7 @@ from kg.vector_index import VectorIndex
 from queries.results import Head
 from queries.search import search, search_many
 from schema.errors import UnknownRelationError, UsageError
+from schema.identity import normalise_text
 
 DIMENSION = 64
 
@@ -48,9 +49,13 @@ class Setting:
         for edge in sorted(world.edges.values(), key=best_first):
             self.edges[edge.intention].append(edge)
         self.ids = sorted(self.texts)
-        self.vectors = self.embedder.encode([self.texts[key] for key in self.ids])
+        self.vectors = self.encode([self.texts[key] for key in self.ids])
         self.index = VectorIndex.create(DIMENSION, "grams")
         self.index.add(self.ids, self.vectors)
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """As intentions are embedded: in their normalised text."""
+        return self.embedder.encode([normalise_text(text) or text for text in texts])
 
     def search(self, text: str, **arguments):
         return search(self.graph, self.index, self.embedder, text, **arguments)
@@ -61,7 +66,7 @@ class Setting:
             key: [edge for edge in edges if edge.passes(**filters)]
             for key, edges in self.edges.items()
         }
-        scores = dict(zip(self.ids, self.vectors @ self.embedder.encode([text])[0], strict=True))
+        scores = dict(zip(self.ids, self.vectors @ self.encode([text])[0], strict=True))
         best = sorted((key for key in self.ids if passing[key]), key=lambda key: -scores[key])[:k]
         assert len(hits) == len(best)
         assert [hit.score for hit in hits] == pytest.approx([scores[key] for key in best], abs=2e-3)
