@@ -95,8 +95,8 @@ def test_the_verdict_is_kept_with_its_rationale_and_rejected_ones_are_marked(
     manners(
         writer,
         say={
-            "The intention: <intention>they both are used for": '{"answer":"no","rationale":"vague"}',
-            "The intention: <intention>the person wants to": '{"answer":"yes","rationale":"so I do"}',
+            "intention: <intention>they both are used for": '{"answer":"no","rationale":"vague"}',
+            "intention: <intention>the person wants to": '{"answer":"yes","rationale":"so I do"}',
             "The intention: <intention>": "It depends.",
         },
     )
@@ -173,7 +173,8 @@ def test_ablations(writer: Server, store: Path) -> None:
     manners(writer)
     with_filter = run(full, PAIRS, writer, store)
     bodies = by_stage(writer)
-    assert all("picture" in text_of(body, "system") for body in bodies["intention"][:1])
+    for body in bodies["intention"] + bodies["filter"] + bodies["features"]:
+        assert ("picture" in text_of(body, "system")) == bool(pictures_of(body))
 
     manners(writer)
     bare = run(mind(relations=FEW, filter="none"), PAIRS, writer, store)
@@ -209,18 +210,14 @@ class Length:
 
 
 def test_a_critic_can_take_the_filters_place(writer: Server, store: Path) -> None:
-    manners(
-        writer,
-        say={
-            "used for": '{"intention":"short"}',
-            "wants to": json.dumps({"intention": "a b " * 12}),
-        },
-    )
+    tail = "walk in the rain for days on end without getting wet or cold"
+    said = {"used for": '{"intention":"short"}', "wants to": json.dumps({"intention": tail})}
+    manners(writer, say=said)
     critic = mind(relations=["UsedFor", "Cause"], filter="critic", critic=Length(), threshold=0.3)
     got = run(critic, PAIRS[:1], writer, store)
     assert by_stage(writer)["filter"] == []
     marks = {row["relation"]: (row["accepted"], row["typicality"]) for row in got.rows}
-    assert marks["UsedFor"] == (False, 0.05)
+    assert marks == {"UsedFor": (False, 0.05), "Cause": (True, len(tail) / 100)}
     assert got.rows[0]["plausibility"] == 0.9
     with pytest.raises(UsageError, match="go together"):
         mind(filter="critic")
