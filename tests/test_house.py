@@ -72,7 +72,10 @@ def test_a_foreign_package_in_our_place_is_named_with_its_path(room: str, tmp_pa
     (tmp_path / room).mkdir()
     (tmp_path / room / "__init__.py").write_text("", encoding="utf-8")
     (tmp_path / "elsewhere").mkdir()
-    code = "import sys; sys.argv = ['intentkg', 'query', 'my.kg']; from intentkg.__main__ import main; main()"
+    code = (
+        "import sys; sys.argv = ['intentkg', 'query', 'my.kg']; "
+        "from intentkg.__main__ import main; main()"
+    )
     result = run(code, path=tmp_path, cwd=tmp_path / "elsewhere")
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
