@@ -31,6 +31,10 @@ _PROSE = (
     "The colours are warm, the surface looks smooth and well made, and a small label can be read. "
     "It would suit somebody who wants to use it every day at home or on the way to work. "
 )
+_KEY_LINES = "\n".join(
+    [f"{name}: {_NOTE}" for name in ("Concept", "Action", "Object", "Emotion")]
+    + [f"Keywords: {_NOTE}, light, table, friends"]
+)
 _PROSE_SHARE = 0.45  # of the longest reply that is allowed
 
 
@@ -203,26 +207,23 @@ async def render[H](pipeline: Pipeline[H], head: H, *, stage: str | None = None)
 
 
 def _stand_in(request: Request) -> Reply:
-    """Make a usual reply to a request."""
+    """Make a usual reply to a request: in its schema, or in the form that its stage asks for."""
     schema = request.reply_schema
     if schema:
         return Reply(orjson.dumps(_filled(schema)).decode())
-    system = str(request.messages[0]["content"])
-    for mark, said in _FORMS.items():
-        if mark in system:
-            return Reply(said)
+    match request.stage.rpartition(".")[2]:
+        case "key_information":
+            return Reply(_KEY_LINES)
+        case "filter":
+            return Reply(f"Yes, {_WHY}")
+        case "intention":
+            return Reply(_TAIL)
+        case "intentions":
+            system = str(request.messages[0]["content"])
+            asked = [name for name in names(Family.SOCIAL) if f"- {name}: " in system]
+            return Reply("\n".join(f"{name}: {_TAIL}" for name in asked) or _TAIL)
     characters = int(reply_room(request) * 4 * _PROSE_SHARE)
     return Reply((_PROSE * (characters // len(_PROSE) + 1))[:characters])
-
-
-# What replies without a schema look like, told by the form that the prompt asks for.
-_FORMS: Mapping[str, str] = {
-    "Keywords: ...": f"Concept: {_NOTE}\nAction: {_NOTE}\nObject: {_NOTE}\nEmotion: joy\n"
-    f"Keywords: {_NOTE}, light, table, friends",
-    "one line for each aspect": "\n".join(f"{name}: {_TAIL}" for name in names(Family.SOCIAL)),
-    '"Yes, ..."': f"Yes, {_WHY}",
-    "the completion on one line": _TAIL,
-}
 
 
 def _filled(schema: Mapping[str, Any]) -> Any:

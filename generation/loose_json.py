@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -117,7 +118,9 @@ def _load(text: str) -> Any:
     if len(text) > 10_000:
         return None
     try:
-        found = ast.literal_eval(text)
+        with warnings.catch_warnings():  # of escapes that are none
+            warnings.simplefilter("ignore", SyntaxWarning)
+            found = ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
         return None
     return found if isinstance(found, dict | list) else None

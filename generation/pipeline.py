@@ -137,6 +137,11 @@ class Pipeline[H]:
         """Ask about one head."""
         raise NotImplementedError
 
+    @property
+    def source(self) -> str:
+        """Source of the evidence."""
+        return self.name
+
     def model(self, stage: str) -> str:
         """Name the model of a stage."""
         return self._base.models.get(stage, self._base.model)
@@ -258,7 +263,7 @@ async def generate[H](
     run
         Name of the run, for the evidence.
     source
-        Source of the evidence; None: the pipeline's name.
+        Source of the evidence; None: the pipeline's own.
     tally
         Takes the figures.
     batch_rows
@@ -271,7 +276,7 @@ async def generate[H](
     IntentKGError
         What ended the run, after the rows of all heads that could still be finished.
     """
-    sheaf = Sheaf(source or pipeline.name, run)
+    sheaf = Sheaf(source or pipeline.source, run)
     tally = Tally() if tally is None else tally
     ended: IntentKGError | None = None
 

@@ -83,7 +83,7 @@ class Prompt:
             user's message instead.
         """
         values = self._values(fields, choose or {})
-        head = _LINES.sub("\n\n", _fill(self.system, values)).strip()
+        head = _squeezed(_fill(self.system, values))
         parts: list[Any] = [] if system_role else [head]
         for block in self.blocks:
             shown = values.get(block.image, "") if block.image else ""
@@ -131,7 +131,7 @@ def as_data(text: str) -> str:
     """
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = _MARK.sub(lambda found: "‹" if found[0] == "<" else "⁅", _CONTROL.sub("", text))
-    return _LINES.sub("\n\n", _BLANKS.sub(" ", text)).strip()
+    return _squeezed(_BLANKS.sub(" ", text))
 
 
 def shorten(text: str | None, most: int) -> str:
@@ -140,7 +140,7 @@ def shorten(text: str | None, most: int) -> str:
     Examples
     --------
     >>> shorten("one two three four", 9)
-    'one two [... 10 more characters]'
+    'one two [... 11 more characters]'
     """
     text = (text or "").strip()
     if len(text) <= most:
@@ -192,7 +192,12 @@ def _fill_lines(text: str, values: Mapping[str, str]) -> tuple[str, bool]:
             said = True
             line = _fill(line, values)
         lines.append(line)
-    return _LINES.sub("\n\n", "\n".join(lines)).strip(), asked and not said
+    return _squeezed("\n".join(lines)), asked and not said
+
+
+def _squeezed(text: str) -> str:
+    """Leave at most one empty line in a row."""
+    return (_LINES.sub("\n\n", text) if "\n\n\n" in text else text).strip()
 
 
 @cache

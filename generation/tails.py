@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from generation.phrasing import phrasing
@@ -57,7 +57,7 @@ class Told:
     @classmethod
     def of(cls, words: str, heads: Sequence[str] = ()) -> Told:
         """Take the prompt's text and the head's texts as they are."""
-        return cls(_plain_prompt(words), frozenset(_plain(text) for text in heads if text))
+        return cls(_plain_prompt(words), frozenset(_plain_head(text) for text in heads if text))
 
     def has(self, tail: str) -> bool:
         """See whether the tail only repeats it."""
@@ -185,6 +185,11 @@ def _circles(tail: str) -> bool:
 @cache
 def _plain_prompt(words: str) -> str:
     return f" {_plain(words)} "
+
+
+@lru_cache(1024)
+def _plain_head(text: str) -> str:
+    return _plain(text)
 
 
 def _plain(text: str) -> str:

@@ -45,6 +45,7 @@ def pipelines() -> list[tuple[Pipeline[Any], Any]]:
         (Miko(MikoOptions(model="m", together=False, samples=2)), POSTS),
         (Miko(MikoOptions(model="m", structured=False, images=False)), POSTS),
         (Mind(MindOptions(model="m")), PAIRS),
+        (Miko(MikoOptions(model="m", structured=False, together=False)), POSTS),
         (Mind(MindOptions(model="m", structured=False, filter="none")), PAIRS),
     ]
 

@@ -37,6 +37,19 @@ kept = "In its language."
 given = "In {language_name}."
 '''
 NAME = "miko/key_information"
+# What each prompt was when it was last changed on purpose.
+KNOWN = {
+    "miko/description": (1, "pr_21ac2009c8c4f5371399efac983af373"),
+    "miko/key_information": (1, "pr_1c3391344555f054215616bba721e6b2"),
+    "miko/intentions": (1, "pr_aca8b6df7138f6b52f45792c0304cb37"),
+    "miko/intention": (1, "pr_d217ed72e9888f54c964b6f8c3ec7636"),
+    "mind/features": (1, "pr_c096452487f6d86420afd831fbb90e2f"),
+    "mind/features_plain": (1, "pr_16190980b7e5b33a86a89240cb917bd4"),
+    "mind/intention": (1, "pr_18da67fc7195f4240464964046265ca6"),
+    "mind/intention_plain": (1, "pr_99b653cc35bf12529c93e863b356ca1e"),
+    "mind/filter": (1, "pr_bc7a6720cc6aa8c416f04cd56e1a37c3"),
+    "mind/filter_plain": (1, "pr_0537096c830b6e7b7a60693e1fb61f4b"),
+}
 
 
 def parse(text: str, name: str = NAME, file: str = "mine.toml"):
@@ -57,6 +70,14 @@ def test_every_prompt_comes_with_the_package_and_uses_what_it_needs() -> None:
         assert prompt.system, name
         assert set(prompt.hints) == set(prompt.kind.hints), name
     assert len({prompt.hash for prompt in prompts.values()}) == len(prompts)
+
+
+def test_a_prompt_that_changed_has_counted_its_version_up() -> None:
+    now = {name: (prompt.version, prompt.hash) for name, prompt in load_prompts().items()}
+    for name, (version, digest) in KNOWN.items():
+        if now[name][1] != digest:
+            assert now[name][0] > version, f"{name}.toml reads otherwise: raise its version"
+    assert now == KNOWN, f"note the new versions in KNOWN, and record the sample anew: {now}"
 
 
 def test_a_plain_prompt_does_not_speak_of_pictures() -> None:

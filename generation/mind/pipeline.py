@@ -51,6 +51,11 @@ class Mind(Pipeline[CoBuyHead]):
         options.check()
         self.options = options
 
+    @property
+    def source(self) -> str:
+        """``mind``, or ``mind-critic``: two judges of one tail are two pieces of evidence."""
+        return "mind-critic" if self.options.filter == "critic" else self.name
+
     async def work(self, asking: Asking, head: CoBuyHead) -> Harvest:
         """Ask about one pair; see `generation.pipeline.generate`."""
         harvest = Harvest(self.head_type, head.id)
