@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _GROUP_ROWS = 16_384  # rows per row group of a part: what a look-up by id reads
-_SLICE = 200_000  # contested rows folded at once, which bounds the memory of the aggregation
+_SLICE = 24 << 20  # bytes of contested rows folded at once: an aggregate of text does not spill
+_ROW = 400  # what a row costs beside its text
 _STORED = -1  # the sequence number of the row that is stored already
 
 
@@ -96,10 +97,9 @@ class Fold:
         """Fold, write the part, and say what happened."""
         self._fingerprint()
         self._classify()
-        if contested := self._value("SELECT count(*) FROM contested"):
-            self._gather()
-            for part in range(slices := -(-contested // _SLICE)):
-                self._agreeing(part, slices)
+        if self._value("SELECT count(*) FROM contested"):
+            for part in range(self._gather()):
+                self._agreeing(part)
             self._disagreeing()
         self._refuse()
         return self._write()
@@ -142,26 +142,39 @@ class Fold:
             "WHERE contents > 1 OR (was_stored AND same = 0)"
         )
 
-    def _gather(self) -> None:
-        """Collect every content of the contested keys, the stored one first."""
+    def _gather(self) -> int:
+        """Collect every content of the contested keys, the stored one too, in slices.
+
+        Returns how many slices there are.
+        """
         # Seen again, what is stored changes nothing; in an update it may be the last word.
         again = "" if self.update else f"ANTI JOIN stored USING ({self.keys}, _print)"
         self.sql.execute(
-            f"CREATE OR REPLACE TABLE rows AS "
+            f"CREATE OR REPLACE TABLE gathered AS "
             f"SELECT _seq, {self.names} FROM {self.staged} SEMI JOIN "
             f"(SELECT _seq FROM contents SEMI JOIN contested USING ({self.keys}) {again}) "
             f"USING (_seq) UNION ALL SELECT {_STORED}, {self.names} FROM {self.table} "
             f"SEMI JOIN contested USING ({self.keys})"
         )
+        widths = " + ".join(f"coalesce(strlen({c}::VARCHAR), 0)" for c in self.columns)
+        size = self._value(f"SELECT sum({_ROW} + {widths})::BIGINT FROM gathered")
+        slices = -(-size // _SLICE)
+        # In the order of the slices, so that each reads little more than its own rows.
+        self.sql.execute(
+            f"CREATE OR REPLACE TABLE rows AS SELECT *, hash({self.keys}) % {slices} AS _slice "
+            "FROM gathered ORDER BY _slice"
+        )
+        self.sql.execute("DROP TABLE gathered")
         self.sql.execute("CREATE OR REPLACE TABLE settled AS FROM contested LIMIT 0")
+        return slices
 
-    def _agreeing(self, part: int, slices: int) -> None:
+    def _agreeing(self, part: int) -> None:
         """Fold the keys whose contents differ in nothing but gaps (or are maxima anyway)."""
         free = GREATEST.get(self.table, frozenset())
         loose = free if self.update else free | FIRST_STANDS[self.table]
         strict = [c for c in self.columns if c not in loose and c not in KEYS[self.table]]
         agree = " AND ".join(f"min({c}) IS NOT DISTINCT FROM max({c})" for c in strict) or "true"
-        here = f"rows WHERE hash({self.keys}) % {slices} = {part}"
+        here = f"(FROM rows WHERE _slice = {part})"
         self.sql.execute(
             f"CREATE OR REPLACE TABLE agreed AS SELECT {self.keys} FROM {here} "
             f"GROUP BY ALL HAVING {agree}"
@@ -181,7 +194,7 @@ class Fold:
                 gains.append(f"(count({column}) > 0 AND {before})")
         path = self.folder / f"{self.table}-folded-{part:04}.parquet"
         self._copy(
-            f"SELECT {', '.join(folded)} FROM rows SEMI JOIN agreed USING ({self.keys}) "
+            f"SELECT {', '.join(folded)} FROM {here} SEMI JOIN agreed USING ({self.keys}) "
             f"GROUP BY {self.keys} HAVING {' OR '.join(gains)}",
             path,
         )

@@ -75,7 +75,7 @@ def keep(directory: Directory, folder: Path, staged: Path) -> int:
         "WHERE k.file = n.file AND k.row IS NOT DISTINCT FROM n.row AND k._why = n._why) "
         "ORDER BY _at"
     )
-    connection = connect(directory, Manifest(), scratch=folder, tables=())
+    connection = connect(directory, Manifest(), memory="256MB", scratch=folder, tables=())
     try:
         connection.execute(f"CREATE TABLE fresh AS {new}")
         row = connection.execute("SELECT count(*) FROM fresh").fetchone()

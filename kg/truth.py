@@ -50,6 +50,7 @@ __all__ = ["Summary", "TableSummary", "Transaction", "record_rejections"]
 
 _SHOWN = 10
 _FOLDERS = {"assertions": "assertions"}
+_AMPLE = "2GB"  # memory for what does not fit into what was granted
 _IMAGES_AT_ONCE = 1_000
 
 
@@ -105,7 +106,8 @@ class Transaction(contextlib.AbstractContextManager["Transaction"]):
     update
         Whether a later value replaces an earlier one that differs; else the row is refused.
     memory
-        DuckDB's memory limit during the commit; what needs more spills to disk.
+        DuckDB's memory limit during the commit; what needs more spills to disk. What cannot
+        spill is tried once more with 2 GB.
 
     Raises
     ------
@@ -121,7 +123,7 @@ class Transaction(contextlib.AbstractContextManager["Transaction"]):
         purpose: str,
         *,
         update: bool = False,
-        memory: str = "1GB",
+        memory: str = "256MB",
     ) -> None:
         self.directory = directory
         self.purpose = purpose
@@ -257,13 +259,27 @@ class Transaction(contextlib.AbstractContextManager["Transaction"]):
             self._staging.add(Rows("images", batch, lines, self.purpose))
 
     def _fold(self, tables: dict[Table, TableSummary]) -> dict[Table, tuple[Path, int]]:
+        """Fold every staged table, with more memory where what is granted does not do."""
+        import duckdb
+
+        refused = self._rejected, list(self._first)
+        try:
+            return self._fold_within(self.memory, tables)
+        except duckdb.OutOfMemoryException:
+            # Not everything can spill. What was written is written anew, and a rejection that is
+            # staged twice is listed once.
+            self._rejected, self._first = refused
+            tables.clear()
+            return self._fold_within(_AMPLE, tables)
+
+    def _fold_within(
+        self, memory: str, tables: dict[Table, TableSummary]
+    ) -> dict[Table, tuple[Path, int]]:
         """Fold every staged table; parents first, since rows may refer to them."""
         parts: dict[Table, tuple[Path, int]] = {}
         if not self._staging.tables:
             return parts
-        connection = connect(
-            self.directory, self._manifest, memory=self.memory, scratch=self._folder
-        )
+        connection = connect(self.directory, self._manifest, memory=memory, scratch=self._folder)
         try:
             for table in TABLES:
                 staged = self._staging.tables.get(table)

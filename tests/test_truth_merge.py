@@ -196,7 +196,7 @@ def test_a_conflict_is_described_with_short_values() -> None:
 def test_many_contested_rows_are_folded_in_slices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kg.fold._SLICE", 7)
+    monkeypatch.setattr("kg.fold._SLICE", 5_000)  # bytes: some ten rows
     kb = Directory.create(tmp_path / "my.kg")
     rows = [product(f"B{n:03}") for n in range(100)]
     filled = [{**row, "title": f"t {row['id']}"} for row in rows]
