@@ -35,3 +35,15 @@ def test_counts_are_as_asked(tmp_path: Path, sources: recombine.Sources) -> None
     found = counts(directory)
     assert found["assertions"] == 4000
     assert found["evidence"] > 4400 and found["cobuys"] == 302 and found["posts"] == 102
+
+
+def test_small_sizes_come_to_an_end(sources: recombine.Sources) -> None:
+    for size in (1, 10, 100, 200, 300):
+        found = list(recombine.rows(size, sources=sources))
+        ids = {
+            key
+            for item in found
+            if item.table == "assertions"
+            for key in item.batch.column("assertion_id").to_pylist()
+        }
+        assert len(ids) == size

@@ -2,9 +2,10 @@
 
 The rows of the peers are ready: joined, one per node and edge, ends given as the engine's own
 numbers, in Arrow files. `build` starts from the truth, so it also reads Parquet, joins evidence,
-finds ends, hashes the file and commits. All start in a process of their own, in turns, in one
-run; the shortest time of each counts, the highest memory. On a machine with other work the CPU
-time is the steadier figure; both are given.
+finds ends, hashes the file and commits. All start in a process of their own, in turns and in
+another order each round, in one run; the shortest time of each counts, the highest memory. On a
+machine with other work the CPU time is the steadier figure: its ratio, to the peer that needs
+least of it, stands beside; every single run, with the load it met, is in the JSON.
 
 Run ``python -m benchmarks.performance.build_graph --help``.
 """
@@ -34,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @click.group(invoke_without_command=True)
 @click.option("--size", "sizes", type=int, multiple=True, default=(10_000, 100_000, 1_000_000))
-@click.option("--repeat", default=3, help="Runs of each, below a million assertions.")
+@click.option("--repeat", default=3, help="Rounds at each size.")
 @click.option("--work", type=click.Path(path_type=Path), default=ROOT / ".bench")
 @click.option("--results", type=click.Path(path_type=Path), default=ROOT / "benchmarks/results")
 @click.pass_context
@@ -44,7 +45,7 @@ def main(
     """Compare at several sizes; write a table and JSON."""
     if context.invoked_subcommand:
         return
-    found = [_compare(size, 1 if size >= 1_000_000 else repeat, work) for size in sizes]
+    found = [_compare(size, repeat, work) for size in sizes]
     report = {
         "machine": _machine(),
         "sizes": found,
@@ -63,20 +64,26 @@ def _compare(size: int, repeat: int, work: Path) -> dict[str, Any]:
         rows = Path(folder)
         _child("export", directory.root, rows)
         runs: dict[str, list[dict[str, Any]]] = {}
-        for _ in range(repeat):
-            for name in ("ours", *PEERS):
-                runs.setdefault(name, []).append(_child(name, directory.root, rows))
+        names = ("ours", *PEERS)
+        for turn in range(repeat):
+            for place in range(len(names)):
+                name = names[(place + turn) % len(names)]
+                run = {"load": os.getloadavg()[0], **_child(name, directory.root, rows)}
+                runs.setdefault(name, []).append(run)
     best: dict[str, Any] = {
         name: {
             **min(found, key=lambda run: run["seconds"]),
             "cpu": min(run["cpu"] for run in found),
             "gigabytes": max(run["gigabytes"] for run in found),
+            "swap": max(run.get("swap", 0.0) for run in found),
         }
         for name, found in runs.items()
     }
-    peer = min(PEERS, key=lambda name: best[name]["seconds"])
-    ratios = {f"{unit}_ratio": best["ours"][unit] / best[peer][unit] for unit in ("seconds", "cpu")}
-    return {"assertions": size, "repeat": repeat, "runs": best, "peer": peer, **ratios}
+    ratios = {
+        f"{unit}_ratio": best["ours"][unit] / min(best[name][unit] for name in PEERS)
+        for unit in ("seconds", "cpu")
+    }
+    return {"assertions": size, "rounds": repeat, "best": best, "runs": runs, **ratios}
 
 
 def _updates(size: int, work: Path) -> list[dict[str, Any]]:
@@ -165,9 +172,9 @@ def _markdown(report: dict[str, Any]) -> str:
         "|" + " ---: |" * (7 + len(PEERS)),
     ]
     for size in report["sizes"]:
-        ours = size["runs"]["ours"]
+        ours = size["best"]["ours"]
         peers = " | ".join(
-            f"{size['runs'][name]['seconds']:.2f} s, {size['runs'][name]['gigabytes']:.2f} GB"
+            f"{size['best'][name]['seconds']:.2f} s, {size['best'][name]['gigabytes']:.2f} GB"
             for name in PEERS
         )
         lines.append(

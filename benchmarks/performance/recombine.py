@@ -153,7 +153,7 @@ def _tables(
     posts = [_post(first + number, text) for number, text in _cycle(sources.posts, total)]
     yield "posts", posts
     pairs = (count - social) // _PER_HEAD + 1
-    numbers = range(first, first + max(4, pairs // 2))
+    numbers = range(first, first + max(8, pairs // 2))  # enough for that many pairs
     products = [_product(number, chance, sources) for number in numbers]
     yield "products", products
     cobuys = _cobuys(pairs, products, chance)
