@@ -30,7 +30,7 @@ def cli_page() -> str:
     for name in COMMANDS:
         command = cli.get_command(root, name)
         assert command is not None
-        context = click.Context(command, info_name=name, parent=root, max_content_width=96)
+        context = click.Context(command, info_name=name, parent=root, terminal_width=96)
         parts.append(f"\n## intentkg {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "".join(parts)
 
