@@ -59,7 +59,13 @@ def open_index(directory: Directory, *, model: str | None = None) -> VectorIndex
         If they are missing, altered, or of another model.
     """
     while True:
-        state = directory.manifest().vectors
+        manifest = directory.manifest()
+        state = manifest.vectors
+        if state is None and not any(part.rows for part in manifest.parts("assertions")):
+            raise NotBuiltError(
+                f"{directory.root} holds no intentions yet",
+                fix=f"intentkg import or intentkg generate, then: intentkg build {directory.root}",
+            )
         if state is None:
             raise NotBuiltError(
                 f"{directory.root} has no vectors yet", fix=f"intentkg build {directory.root}"
