@@ -38,8 +38,13 @@ class Budget:
     requests: int | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Budget:
+    def parse(cls, text: str, currency: str | None = None) -> Budget:
         """Read what a person writes; several bounds are parted by commas.
+
+        Parameters
+        ----------
+        currency
+            What the price file counts in; an amount may name that one only.
 
         Raises
         ------
@@ -61,14 +66,26 @@ class Budget:
             number, factor, unit = match.groups()
             unit = unit.lower()
             kind = unit if unit in ("tokens", "requests") else "money"
-            if kind in bounds or (kind == "money" and unit not in ("", "usd", "eur", "money")):
+            if kind in bounds:
                 raise _bad(text)
+            if kind == "money" and unit not in ("", "money", *_units(currency)):
+                raise _bad(text, currency)
             bounds[kind] = float(number) * {"": 1, "k": 1e3, "m": 1e6}[(factor or "").lower()]
         whole = {kind: int(n) for kind, n in bounds.items() if kind != "money"}
         return cls(money=bounds.get("money"), **whole)
 
 
-def _bad(text: str) -> UsageError:
+def _units(currency: str | None) -> tuple[str, ...]:
+    return ("usd", "eur") if currency is None else (currency.lower(),)
+
+
+def _bad(text: str, currency: str | None = None) -> UsageError:
+    if currency is not None:
+        return UsageError(
+            f"{text!r} is not a budget in {currency}, which the prices are in",
+            fix="write the amount in that currency, or a number of tokens or requests: 2.50, "
+            "5M tokens, 2000 requests",
+        )
     return UsageError(
         f"{text!r} is not a budget",
         fix="write an amount of money, tokens or requests: 2.50, 5M tokens, 2000 requests",

@@ -34,6 +34,7 @@ _OURS = frozenset(
     "requests.sqlite",
     "requests.sqlite-wal",
     "requests.sqlite-shm",
+    "requests.sqlite.lock",
     rejections.FILE,
     ".staging",
     ".lock",

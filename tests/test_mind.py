@@ -219,7 +219,9 @@ def test_a_critic_can_take_the_filters_place(writer: Server, store: Path) -> Non
     marks = {row["relation"]: (row["accepted"], row["typicality"]) for row in got.rows}
     assert marks == {"UsedFor": (False, 0.05), "Cause": (True, len(tail) / 100)}
     assert got.rows[0]["plausibility"] == 0.9
-    assert {row["source"] for row in got.rows} == {"mind-critic"}
+    assert {row["source"] for row in got.rows} == {critic.source}
+    usual = mind(relations=["UsedFor"], filter="critic", critic=Length())
+    assert (usual.source, critic.source[:12]) == ("mind-critic", "mind-critic-")
     with pytest.raises(UsageError, match="go together"):
         mind(filter="critic")
     with pytest.raises(UsageError, match="'strict' is no choice for filter"):

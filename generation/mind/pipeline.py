@@ -16,7 +16,9 @@ had, its listing goes on alone.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -25,11 +27,14 @@ from generation.heads import CoBuyHead, Product
 from generation.mind.options import MindOptions
 from generation.mind.showing import Shown, product_fields, show_pair
 from generation.pipeline import Asking, Missing, Pipeline
+from generation.prompting import load_prompts
 from generation.replies import parse_intention, parse_prose, parse_verdict
 from generation.reply_schemas import intention_schema, verdict_schema
-from generation.requests import Request
+from generation.requests import Request, dumps
 from generation.tails import Told
 from schema.relations import Family, Relation
+
+_FILTERS = ("mind/filter", "mind/filter_plain")
 
 
 class Mind(Pipeline[CoBuyHead]):
@@ -53,8 +58,26 @@ class Mind(Pipeline[CoBuyHead]):
 
     @property
     def source(self) -> str:
-        """``mind``, or ``mind-critic``: two judges of one tail are two pieces of evidence."""
-        return "mind-critic" if self.options.filter == "critic" else self.name
+        """``mind``; where another than the published judge says yes or no, the judge is named.
+
+        Two judges of one tail are two pieces of evidence: their verdicts stand beside each other
+        as ``mind`` and, say, ``mind-filter-qwen2.5-7b-1f0c9a``.
+        """
+        options = self.options
+        if options.filter == "critic":
+            told: list[Any] = [getattr(options.critic, "name", None), options.threshold]
+            usual = [None, MindOptions(model="").threshold]
+            return "mind-critic" if told == usual else f"mind-critic-{_digest(told)}"
+        model = self.model("filter")
+        own = [self.prompts[name].hash for name in _FILTERS]
+        bundled = [load_prompts()[name].hash for name in _FILTERS] if options.prompts else own
+        parameters = dict(options.parameters.get("filter", {}))
+        is_usual = model == self.model("intention") and own == bundled and not parameters
+        if options.filter == "none" or is_usual:
+            return self.name
+        slug = re.sub(r"[^a-z0-9._]+", "-", model.lower()).strip("-._")[-40:].strip("-._")
+        digest = _digest([model, own, parameters])
+        return "-".join(part for part in ("mind-filter", slug, digest) if part)
 
     async def work(self, asking: Asking, head: CoBuyHead) -> Harvest:
         """Ask about one pair; see `generation.pipeline.generate`."""
@@ -159,3 +182,7 @@ class Mind(Pipeline[CoBuyHead]):
             found.plausibility, found.typicality = scores.plausibility, scores.typicality
             decisive = scores.typicality if scores.typicality is not None else scores.plausibility
             found.accepted = None if decisive is None else decisive >= self.options.threshold
+
+
+def _digest(told: Any) -> str:
+    return blake2b(dumps(told), digest_size=3).hexdigest()

@@ -1,0 +1,98 @@
+"""What is looked at before a run spends anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from intentkg.generating.heads import as_heads
+from intentkg.generating.servers import Servers
+from intentkg.generating.settings import Settings
+from kg.directory import Directory
+from kg.heads import Heads
+from schema.errors import CorruptError, DiskFullError
+
+if TYPE_CHECKING:
+    from generation.pipeline import Pipeline
+    from generation.runner import Session
+    from generation.store import RequestStore
+
+_ROOM = 64 * 1024 * 1024  # bytes, beside what the store itself keeps free
+_SMALL = 64 * 1024 * 1024  # bytes of a store that is read through in a moment
+_PICTURED = 500  # heads whose images are looked for
+
+
+async def look_at_all(
+    directory: Directory,
+    settings: Settings,
+    pipeline: Pipeline[Any],
+    store: RequestStore,
+    heads: Heads,
+    servers: Servers,
+    session: Session,
+) -> list[str]:
+    """Look at the lock, the disk, the store, the images and the models.
+
+    Returns
+    -------
+    What a person should know.
+
+    Raises
+    ------
+    LockedError
+        If another process writes to the knowledge base.
+    DiskFullError
+        If there is hardly any room.
+    CorruptError
+        If the store is damaged, or an image is missing.
+    BackendError
+        See `generation.preflight.look`.
+    """
+    from generation.preflight import look, needs
+
+    with directory.write("generate"):
+        pass  # it can be written to
+    _check_room(directory)
+    store.check_room()
+    if store.path.stat().st_size < _SMALL and (found := store.check(keys=False)):
+        raise CorruptError(
+            f"{store.path} is damaged: {found[0]}",
+            fix="restore it from a backup; sqlite3's .recover command saves what can be read",
+        )
+    if settings.images:
+        _check_images(directory, heads)
+    if not settings.preflight:
+        return []
+    wanted = await needs(pipeline, _some_heads(heads, settings), servers.backend, servers.routes)
+    return await look(session, [need for need in wanted if need.backend.name[:6] != "replay"])
+
+
+def _check_room(directory: Directory) -> None:
+    disk = os.statvfs(directory.root)
+    free = disk.f_bavail * disk.f_frsize
+    if free < _ROOM:
+        raise DiskFullError(
+            f"the disk that holds {directory.root} has {free / 1e6:.1f} MB left; a run needs "
+            f"{_ROOM / 1e6:.0f} MB to begin with",
+            fix="make room, then run the same command again",
+        )
+
+
+def _check_images(directory: Directory, heads: Heads) -> None:
+    for row in heads.rows(limit=_PICTURED, pictured=True):
+        ends = (row,) if "images" in row else (row["a"], row["b"])
+        for image in (image for end in ends for image in end["images"]):
+            if not directory.blob(image).is_file():
+                raise CorruptError(
+                    f"image {image} of {row['id']} has no bytes in {directory.root}",
+                    fix=f"ingest it again (intentkg verify {directory.root} lists all such "
+                    "images), or leave images out with --text-only",
+                )
+
+
+def _some_heads(heads: Heads, settings: Settings) -> Iterator[Any]:
+    """Give the first head, and the first with an image."""
+    yield from as_heads(heads.rows(limit=1), settings)
+    if settings.images:
+        yield from as_heads(heads.rows(limit=1, pictured=True), settings)
