@@ -171,14 +171,17 @@ class KnowledgeBase:
         return counts(self.directory)
 
     def status(self) -> dict[str, Any]:
-        """Counts, and whether graph and vectors are current."""
+        """Counts, whether graph and vectors are current, and what was spent on models."""
+        from intentkg.checking import usage
         from kg.status import status
 
-        return status(self.directory)
+        requests, notes = usage(self.directory)
+        found = status(self.directory)
+        return {**found, "requests": requests, "notes": [*found["notes"], *notes]}
 
     def verify(self) -> list[Finding]:
         """Check every file, id and projection; an empty list is a clean bill of health."""
-        from kg.verify import verify
+        from intentkg.checking import verify
 
         return verify(self.directory)
 

@@ -22,6 +22,8 @@ COMMANDS = (
     "demo",
     "ingest",
     "import",
+    "generate",
+    "requests",
     "build",
     "status",
     "verify",

@@ -77,6 +77,17 @@ def table(
     console().print(shown)
 
 
+def usage(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what was spent on models, by stage and model."""
+    names = ["stage", "model", "requests", "failed", "tokens in", "cached", "out", "price", "latency"]
+    keys = ["stage", "model", "requests", "failed", "prompt_tokens", "cached_tokens"]
+    keys += ["completion_tokens", "price", "mean_latency"]
+    shown = [[row[key] for key in keys] for row in rows]
+    for line in shown:
+        line[7] = None if line[7] is None else f"{line[7]:,.4f}"
+    table(names, shown, title="requests to models", right=names[2:])
+
+
 def show(answer: Table, *, as_json: bool) -> None:
     """Print the answer to a Cypher or a named query."""
     if as_json:

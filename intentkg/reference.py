@@ -32,7 +32,19 @@ def cli_page() -> str:
         assert command is not None
         context = click.Context(command, info_name=name, parent=root, terminal_width=96)
         parts.append(f"\n## intentkg {name}\n\n```text\n{command.get_help(context)}\n```\n")
+        if isinstance(command, click.Group):
+            parts += _subcommands(command, context)
     return "".join(parts)
+
+
+def _subcommands(group: click.Group, parent: click.Context) -> list[str]:
+    found = []
+    for name, command in group.commands.items():
+        context = click.Context(command, info_name=name, parent=parent, terminal_width=96)
+        found.append(
+            f"\n### {parent.command_path} {name}\n\n```text\n{command.get_help(context)}\n```\n"
+        )
+    return found
 
 
 def relations_page() -> str:

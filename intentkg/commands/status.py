@@ -22,5 +22,7 @@ def command(kb: Path, as_json: bool) -> None:
         output.emit_json(status)
         return
     output.table(["what", "count"], list(status["counts"].items()), title=str(kb), right=["count"])
+    if status["requests"]:
+        output.usage(status["requests"])
     for line in status["notes"]:
         click.echo(line)

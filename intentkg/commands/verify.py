@@ -14,8 +14,8 @@ from intentkg import output
 @output.json_option
 def command(kb: Path, as_json: bool) -> int:
     """Check files, ids, records, graph and vectors; exits 1 if something is wrong."""
+    from intentkg.checking import verify
     from kg.directory import Directory
-    from kg.verify import verify
 
     # Not by way of an open knowledge base: a damaged kb.json is a finding, too.
     findings = verify(Directory(kb))

@@ -1,0 +1,154 @@
+"""``intentkg generate``: intentions of posts and co-buys, written by models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from intentkg import output
+from intentkg.generate_options import answering_options, asking_options, read_settings
+from schema.errors import IntentKGError, InterruptedRunError
+
+if TYPE_CHECKING:
+    from intentkg.generating.report import Report
+    from intentkg.generating.settings import Settings
+
+_STOPPED = 130
+
+
+@click.command(
+    "generate",
+    epilog="Example: intentkg generate my.kg --pipeline miko --model qwen2.5-vl-7b "
+    "--base-url http://127.0.0.1:8000/v1",
+)
+@click.argument("kb", type=click.Path(path_type=Path))
+@asking_options
+@answering_options
+@click.option("--dry-run", is_flag=True, help="Say what it would ask and cost; ask nobody.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="dry run: requests a second, for the time.",
+)
+@click.option(
+    "--tokenizer",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="dry run: the model's tokenizer.json, or its folder.",
+)
+@click.option(
+    "--sample-heads",
+    type=click.IntRange(min=0),
+    default=2000,
+    show_default=True,
+    help="dry run: of more heads count only so many and scale up; 0: all.",
+)
+@click.option(
+    "--show-prompt",
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[STAGE]",
+    help="Print the prompts of the first head, or of one stage, and ask nobody.",
+)
+@click.option("--no-preflight", is_flag=True, help="Leave out the tiny request to each model.")
+def command(
+    kb: Path,
+    dry_run: bool,
+    rate: float | None,
+    tokenizer: Path | None,
+    sample_heads: int,
+    show_prompt: str | None,
+    no_preflight: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Write intentions for the posts or co-buys of KB with a language model.
+
+    Every reply is stored in KB/requests.sqlite before it is used: run the same command again after
+    Ctrl-C or a crash, and it goes on where it stopped, paying nothing twice.
+    """
+    from kg.directory import Directory
+
+    directory = Directory(kb)
+    settings = read_settings(**options, preflight=not no_preflight)
+    if show_prompt is not None:
+        return _show_prompt(directory, settings, show_prompt or None, as_json=as_json)
+    if dry_run:
+        from intentkg.generating.estimating import dry_run as estimate
+
+        told = estimate(
+            directory, settings, rate=rate, tokenizer=tokenizer, sample=sample_heads or None
+        )
+        return _print_estimate(told, as_json=as_json)
+    return _generate(directory, settings, as_json=as_json)
+
+
+def _generate(directory: Any, settings: Settings, *, as_json: bool) -> int:
+    from intentkg.generating.running import generate
+    from intentkg.generating.showing import progress, show
+
+    try:
+        with progress() as told:
+            report = generate(directory, settings, progress=told)
+    except InterruptedRunError as error:
+        return _stopped(error, {}, as_json=as_json)
+    if report.stopped is not None:
+        if not as_json:
+            show(report, directory.root)
+        return _stopped(report.stopped, report.to_dict(), as_json=as_json)
+    code = 1 if _is_fruitless(report) else 0
+    if as_json:
+        output.emit_json(report.to_dict())
+        return code
+    show(report, directory.root)
+    if report.tally.unfinished:
+        output.say(
+            f"{report.tally.unfinished:,} heads are not finished: run the same command again"
+        )
+    return code
+
+
+def _is_fruitless(report: Report) -> bool:
+    """See whether no head at all could be finished."""
+    return 0 < report.tally.heads == report.tally.unfinished
+
+
+def _stopped(error: IntentKGError, told: dict[str, Any], *, as_json: bool) -> int:
+    from intentkg.generating.report import problem
+
+    code = _STOPPED if isinstance(error, InterruptedRunError) else error.exit_code
+    if as_json:
+        output.emit_json({**told, "error": problem(error)})
+        return code
+    word = "stopped" if isinstance(error, InterruptedRunError) else "error"
+    click.echo(click.style(f"{word}: ", fg="red", bold=True) + str(error), err=True)
+    if error.fix:
+        click.echo(f"  fix: {error.fix}", err=True)
+    return code
+
+
+def _print_estimate(told: dict[str, Any], *, as_json: bool) -> int:
+    from intentkg.generating.showing import show_dry_run
+
+    if as_json:
+        output.emit_json(told)
+    else:
+        show_dry_run(told)
+    return 0
+
+
+def _show_prompt(directory: Any, settings: Settings, stage: str | None, *, as_json: bool) -> int:
+    from dataclasses import replace
+
+    from intentkg.generating.estimating import show_prompt
+
+    settings = settings if settings.model else replace(settings, model="MODEL")
+    text = show_prompt(directory, settings, stage)
+    if as_json:
+        output.emit_json({"prompt": text})
+    else:
+        click.echo(text)
+    return 0
