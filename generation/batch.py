@@ -177,6 +177,39 @@ def import_batch(
     return done
 
 
+def is_batch_output(path: Path) -> bool:
+    """See whether a file's first line is a row of a batch output."""
+    with suppress(orjson.JSONDecodeError, OSError, EOFError), _open(path) as file:
+        first = orjson.loads(file.readline())
+        return isinstance(first, dict) and "custom_id" in first
+    return False
+
+
+def read_batch(path: Path) -> dict[str, dict[str, Any]]:
+    """Read a batch output file: its rows by the key of the request that each answers.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or a row is not what it should be.
+    """
+    done = Imported()
+    found = {key: row for _, key, row in _rows(path, done)}
+    for refused in done.refused:
+        raise InputError(refused.reason, file=str(path), row=refused.row, fix=refused.fix)
+    return found
+
+
+def outcome_of(request: Request, row: dict[str, Any]) -> Outcome:
+    """Give what a row of a batch output answers to its request; tokens not counted there are 0."""
+    outcome = _outcome(request, row, Prices(), 1.0)
+    reply = outcome.reply if isinstance(outcome, Failure) else outcome
+    if reply is None or row["response"]["body"].get("usage"):
+        return outcome
+    reply = replace(reply, prompt_tokens=0, completion_tokens=0)
+    return replace(outcome, reply=reply) if isinstance(outcome, Failure) else reply
+
+
 def _count(done: Imported, outcome: Outcome) -> None:
     reply = outcome.reply if isinstance(outcome, Failure) else outcome
     if isinstance(outcome, Failure):

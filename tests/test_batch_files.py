@@ -23,7 +23,7 @@ from generation.record import read_record, write_record
 from generation.requests import Failure, Image, Reply, Request, image, user
 from generation.runner import run
 from generation.store import RequestStore
-from schema.errors import InputError, IntentKGError, UsageError
+from schema.errors import BackendError, InputError, IntentKGError, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = {"type": "object", "properties": {"tail": {"type": "string"}}}
@@ -332,6 +332,48 @@ def test_a_miss_names_the_request_and_what_to_run_and_is_not_kept(
     assert "'intend'" in miss.message
     assert ask(1).key in miss.message
     assert len(store) == 0
+
+
+def test_a_batch_output_is_a_record_too(store: RequestStore, tmp_path: Path) -> None:
+    """Whatever a provider's batch left can be replayed; what nobody counted is 0."""
+    body: dict[str, Any] = {"choices": [{"message": {"role": "assistant", "content": "zero"}}]}
+    counted = {**body, "usage": {"prompt_tokens": 7, "completion_tokens": 2}}
+    rows = [
+        {"custom_id": ask(0).key, "response": {"status_code": 200, "body": body}},
+        {"custom_id": ask(1).key, "response": {"status_code": 200, "body": counted}},
+        {"custom_id": ask(2).key, "response": None, "error": {"message": "went wrong"}},
+    ]
+    path = tmp_path / "output.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = replay(path, [ask(0), ask(1), ask(2)], store)
+    tokens = [(o.prompt_tokens, o.completion_tokens) for o in found if isinstance(o, Reply)]
+    assert sorted(tokens) == [(0, 0), (7, 2)]
+    (failed,) = (outcome for outcome in found if isinstance(outcome, Failure))
+    assert failed.reason == "missing"
+    assert "went wrong" in failed.message
+    packed = tmp_path / "output.jsonl.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    with RequestStore(tmp_path / "other.sqlite") as other:
+        again = replay(packed, [ask(0), ask(1)], other)
+    assert {outcome.text for outcome in again} == {"zero"}
+
+    path.write_text(path.read_text("utf-8") + '{"custom_id": "me"}\n', encoding="utf-8")
+    with pytest.raises(IntentKGError, match=r"output\.jsonl, row 4"):
+        ReplayBackend(path=path)
+
+
+def test_a_record_that_has_to_be_whole_ends_the_run(store: RequestStore, tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    write_record(path, [(ask(0), Reply("zero"))])
+
+    async def main() -> list[Any]:
+        backend = ReplayBackend(path=path, rekey="python -m scripts.rekey", whole=True)
+        return [outcome async for _, outcome in run([ask(0), ask(1)], backend, store)]
+
+    with pytest.raises(BackendError, match="holds no reply") as caught:
+        asyncio.run(main())
+    assert caught.value.fix == "python -m scripts.rekey"
+    assert len(store) == 1
 
 
 @pytest.mark.parametrize(
