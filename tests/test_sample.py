@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
@@ -15,14 +16,14 @@ from PIL import Image, ImageChops, ImageStat
 
 from ingest import reading
 from ingest.images import with_images
-from intentkg.sample import FILES, FOLDER, SOURCE
+from intentkg.sample import FILES, FOLDER, MODEL, RECORD, REPLIES, SOURCE
 from intentkg.sample.drawing.__main__ import draw_all
 from intentkg.sample.drawing.album import ALBUM
 from schema import relations
 from schema.identity import cobuy_id, intention_id, normalise_text, post_id
 from schema.records import ImageBlob, Rejection, Rows
 
-FIRST, SECOND = "hand-written sample", "second hand-written sample"
+FIRST, SECOND = MODEL, "second hand-written sample"
 
 
 def _lines(name: str) -> list[dict[str, Any]]:
@@ -34,6 +35,7 @@ def _lines(name: str) -> list[dict[str, Any]]:
 PRODUCTS = _lines("products.jsonl")
 POSTS = _lines("posts.jsonl")
 INTENTIONS = _lines("intentions.jsonl")
+WRITTEN = _lines("replies.jsonl")
 with (FOLDER / "cobuys.csv").open(encoding="utf-8", newline="") as stream:
     COBUYS = list(csv.DictReader(stream))
 SOCIAL = [row for row in INTENTIONS if row["head_type"] == "Post"]
@@ -56,7 +58,7 @@ def test_it_has_the_size_that_its_readme_states() -> None:
     assert sizes == (60, 44, 40, 263, 380)
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     for phrase in (
-        "| 60 |", "| 44 |", "| 40 |", "| 643 |", "(263)", "(380)", "| 82 |",
+        "| 60 |", "| 44 |", "| 40 |", "| 643 |", "(263)", "(330)", "| 82 |", "| 430 |", "| 1,372 |",
         "36 English, 2 Spanish, 1 German, 1 Chinese", "for 22 of them",
     ):  # fmt: skip
         assert phrase in readme
@@ -68,7 +70,7 @@ def test_it_has_the_size_that_its_readme_states() -> None:
 def test_files_are_listed_in_the_order_in_which_they_can_be_read() -> None:
     assert [kind for kind, _ in FILES] == ["products", "cobuys", "posts", "intentions"]
     assert all(path.is_file() for _, path in FILES)
-    listed = {path.name for _, path in FILES}
+    listed = {path.name for _, path in FILES} | {REPLIES.name, RECORD.name}
     assert {path.name for path in FOLDER.iterdir() if path.suffix in (".jsonl", ".csv")} == listed
 
 
@@ -159,28 +161,81 @@ def test_scores_are_in_range_and_varied() -> None:
     assert all(row["typicality"] <= row["plausibility"] for row in INTENTIONS)
 
 
-def test_verdicts_belong_to_cobuys_and_carry_a_reason() -> None:
-    assert not any("accepted" in row or "rationale" in row for row in SOCIAL)
-    assert all(isinstance(row["accepted"], bool) and row["rationale"] for row in BOUGHT)
+def _pair(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["a"], row["b"], row["relation"]
+
+
+FIRST_VERDICTS = {_pair(row): row for row in WRITTEN if "answer" in row}
+
+
+def test_every_cobuy_intention_has_one_verdict_with_a_reason() -> None:
+    """The first writer's stand with the replies; a second opinion brings its own."""
+    assert {row["model"] for row in SOCIAL} == {FIRST}
     first = [row for row in BOUGHT if row["model"] == FIRST]
-    refused = [row for row in first if not row["accepted"]]
+    assert {row["model"] for row in BOUGHT} == {FIRST, SECOND}
+    assert sorted(map(_pair, first)) == sorted(FIRST_VERDICTS)
+    assert len(first) == len(FIRST_VERDICTS) == 330
+    assert not any("accepted" in row or "rationale" in row for row in (*SOCIAL, *first))
+    assert all(
+        row["answer"] in ("yes", "no") and row["rationale"] for row in FIRST_VERDICTS.values()
+    )
+    refused = [row for row in first if FIRST_VERDICTS[_pair(row)]["answer"] == "no"]
     assert len(refused) == 18
     assert 0.05 <= len(refused) / len(first) <= 0.10
-    accepted = [row["typicality"] for row in first if row["accepted"]]
+    accepted = [row["typicality"] for row in first if row not in refused]
     assert max(row["typicality"] for row in refused) < sum(accepted) / len(accepted)
 
 
 def test_a_second_model_agrees_mostly() -> None:
-    assert {row["model"] for row in SOCIAL} == {FIRST}
-    verdicts: defaultdict[tuple[str, str, str], dict[str, bool]] = defaultdict(dict)
-    for row in BOUGHT:
-        verdicts[_head(row), row["relation"], intention_id(row["text"])][row["model"]] = row[
-            "accepted"
-        ]
-    twice = [found for found in verdicts.values() if len(found) == 2]
-    assert all(set(found) <= {FIRST, SECOND} and FIRST in found for found in verdicts.values())
-    assert len(twice) == 50
-    assert sum(found[FIRST] != found[SECOND] for found in twice) == 4
+    first = {_pair(row): row for row in BOUGHT if row["model"] == FIRST}
+    second = [row for row in BOUGHT if row["model"] == SECOND]
+    assert len(second) == 50
+    assert all(isinstance(row["accepted"], bool) and row["rationale"] for row in second)
+    assert all(row["text"] == first[_pair(row)]["text"] for row in second)
+    said = [FIRST_VERDICTS[_pair(row)]["answer"] == "yes" for row in second]
+    assert sum(row["accepted"] != yes for row, yes in zip(second, said, strict=True)) == 4
+
+
+def test_replies_cover_every_post_picture_and_product() -> None:
+    posts = {row["post"]: row for row in WRITTEN if "post" in row}
+    products = {row["product"]: row["features"] for row in WRITTEN if "product" in row}
+    assert len(posts) + len(products) + len(FIRST_VERDICTS) == len(WRITTEN)
+    assert set(posts) == {row["id"] for row in POSTS}
+    assert set(products) == {row["id"] for row in PRODUCTS}
+    pictured = {row["id"] for row in POSTS if "image" in row}
+    assert {key for key, row in posts.items() if "description" in row} == pictured
+
+
+def test_replies_keep_to_what_the_prompts_ask_for() -> None:
+    prose = [
+        row.get("description") or row.get("features") for row in WRITTEN if "answer" not in row
+    ]
+    for text in filter(None, prose):
+        assert 4 <= len(re.findall(r"[.:!?。：](?=\s|$)|。", text)) <= 8, text
+        assert not re.match(r"(the|this) (image|picture|photo)|das bild|la imagen", text.casefold())
+    assert len(set(filter(None, prose))) == 82
+    brands = {row["brand"] for row in PRODUCTS}
+    for row in WRITTEN:
+        if "product" in row:
+            assert not any(brand in row["features"] for brand in brands)
+        elif "post" in row:
+            key = row["key_information"]
+            assert set(key) == {"concept", "action", "object", "emotion", "keywords"}
+            assert 3 <= len(key["keywords"]) <= 5
+            assert all(0 < len(word) <= 40 for word in key["keywords"])
+            assert all(0 < len(key[name]) <= 80 for name in key if name != "keywords")
+
+
+def test_replies_are_in_the_language_of_the_post() -> None:
+    posts = {row["post"]: row for row in WRITTEN if "post" in row}
+    for post in POSTS:
+        said = json.dumps(posts[post["id"]], ensure_ascii=False)
+        assert (re.search(r"[\u4e00-\u9fff]", said) is not None) == (post["language"] == "zh")
+        words = set(re.findall(r"\w+", said.casefold()))
+        assert (len(words & {"und", "ein", "im", "der"}) > 1) == (post["language"] == "de")
+        assert (len(words & {"el", "un", "los", "para", "de", "en"}) > 1) == (
+            post["language"] == "es"
+        )
 
 
 def test_intentions_are_unique_by_head_relation_text_and_model() -> None:
@@ -232,7 +287,7 @@ def test_every_product_reaches_every_other_through_cobuys_and_intentions() -> No
 
 
 def test_texts_are_in_normal_form_c() -> None:
-    for row in (*PRODUCTS, *POSTS, *INTENTIONS, *COBUYS):
+    for row in (*PRODUCTS, *POSTS, *INTENTIONS, *WRITTEN, *COBUYS):
         for text in _strings(row):
             assert unicodedata.is_normalized("NFC", text), text
 

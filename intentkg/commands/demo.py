@@ -5,20 +5,30 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from intentkg import output
+from schema.errors import BackendError
 
 if TYPE_CHECKING:
+    from intentkg.api import KnowledgeBase
+    from intentkg.generating.report import Report
     from intentkg.intake import Kind
+    from kg.directory import Directory
 
 SEARCH = "stay dry when it rains"
 PRODUCT = "SMP0001"
 TITLE = "Glazed Ceramic Pour-Over Dripper"
-WHAT = {"assertions": "intentions of posts and co-buys", "cobuys": "co-buys"}
+WHAT = {"assertions": "judged intentions", "cobuys": "co-buys"}
+STEPS = {
+    "miko": "Generate intentions of the posts with MIKO",
+    "mind": "Generate intentions of the co-buys with MIND, and let the customer judge",
+}
+LEAST = 3  # relations whose preserve rate is shown
 CYPHER = (
     "MATCH (i:Intention)<-[r]-(h)\n"
     "RETURN i.text AS intention, collect(DISTINCT type(r)) AS relations, count(h) AS heads\n"
@@ -49,21 +59,20 @@ def walk(directory: Path, show: _Steps, progress: output.Progress) -> dict[str, 
     """Go all the way from files to answers; returns what there was to see."""
     import intentkg
     from intentkg import sample
-    from intentkg.intake import take_in
     from kg.directory import Directory
 
     show.step("Ingest the sample: products, co-buys, posts and their images")
     place = Directory.create(directory)
-    for name, path in sample.FILES:
-        kind: Kind = "intentions" if name == "intentions" else "records"
-        if kind == "intentions":
-            show.step("Import the intentions that were written for them by hand")
-        [result] = take_in(place, [path], kind=kind, format=name, source=sample.SOURCE)
-        if result.error is not None:
-            raise result.error
-        show.say(f"{path.name}: {_stored(result)}")
+    *records, judged = sample.FILES
+    for name, path in records:
+        _read(place, name, path, show)
 
     with intentkg.open(directory) as base:
+        generated = {name: generate(base, name, show, progress) for name in sample.PIPELINES}
+
+        show.step("Import what people judged: plausibility, typicality, some second opinions")
+        _read(place, *judged, show)
+
         show.step("Build the graph and the vectors")
         report = base.build(progress=progress)
         show.say(str(report))
@@ -93,11 +102,70 @@ def walk(directory: Path, show: _Steps, progress: output.Progress) -> dict[str, 
         return {
             "knowledge_base": str(directory),
             "counts": base.counts(),
+            "generated": {name: report.to_dict() for name, report in generated.items()},
             "search": {"text": SEARCH, "results": hits.to_dicts()},
             "cobuy": {"product": PRODUCT, "edges": edges.to_dicts()},
             "cypher": {"query": CYPHER, "columns": table.columns, "rows": table.rows},
             "next": next_commands(directory),
         }
+
+
+def generate(base: KnowledgeBase, pipeline: str, show: _Steps, progress: output.Progress) -> Report:
+    """Run a pipeline on the sample; its replies are recorded, so no model is asked.
+
+    Raises
+    ------
+    BackendError
+        If the record does not answer every request, or not usably.
+    """
+    from intentkg import sample
+
+    show.step(STEPS[pipeline])
+    report = base.generate(
+        pipeline,
+        backend="replay",
+        from_store=sample.RECORD,
+        backend_options={"whole": True, "rekey": sample.REKEY},
+        progress=lambda stats, done, total: progress(pipeline.upper(), done, total),
+        **sample.GENERATE,
+    )
+    tally = report.tally
+    if tally.failed or report.stopped:
+        raise report.stopped or BackendError(
+            f"replies in {sample.RECORD.name} cannot be used: {report.examples or tally.failed}",
+            fix=sample.REKEY,
+        )
+    counts: Counter[str] = sum(tally.relations.values(), Counter())
+    heads = "posts" if pipeline == "miko" else "co-buys"
+    show.say(
+        f"{tally.heads} {heads}, {report.stats.asked:,} requests, answered by hand: the replies "
+        f"are recorded in {sample.RECORD.name}\n"
+        f'{counts["kept"]:,} intentions stored; {counts["none"]:,} times the reply was "none"'
+    )
+    if judged := counts["accepted"] + counts["rejected"]:
+        show.say(
+            f"The customer accepts {counts['accepted']:,} of {judged:,} "
+            f"({counts['accepted'] / judged:.0%}), and fewest of these:"
+        )
+        rates = sorted(tally.relations, key=lambda name: (tally.preserved(name) or 0.0, name))
+        found = [(name, tally.relations[name], tally.preserved(name)) for name in rates[:LEAST]]
+        show.table(
+            ["relation", "written", "accepted", "preserved"],
+            [(name, c["kept"], c["accepted"], f"{rate or 0:.0%}") for name, c, rate in found],
+        )
+    return report
+
+
+def _read(place: Directory, name: str, path: Path, show: _Steps) -> None:
+    """Read one file of the sample."""
+    from intentkg import sample
+    from intentkg.intake import take_in
+
+    kind: Kind = "intentions" if name == "intentions" else "records"
+    [result] = take_in(place, [path], kind=kind, format=name, source=sample.SOURCE)
+    if result.error is not None:
+        raise result.error
+    show.say(f"{path.name}: {_stored(result)}")
 
 
 def next_commands(directory: Path) -> list[str]:
@@ -108,6 +176,9 @@ def next_commands(directory: Path) -> list[str]:
         f"{program} cobuy {directory} SMP0001 SMP0002",
         f"{program} query {directory}",
         f"{program} status {directory}",
+        f"{program} generate {directory} --pipeline miko --model YOUR_MODEL "
+        "--base-url http://127.0.0.1:8000/v1 --dry-run      "
+        "# without --dry-run it asks: vLLM, Ollama, any OpenAI-compatible server",
         f"{program} ingest my.kg YOUR_FILE      # posts, products or co-buys of your own",
     ]
 
@@ -145,4 +216,8 @@ class _Steps:
 
     def table(self, columns: list[str], rows: list[Any]) -> None:
         if not self._quiet:
-            output.table(columns, rows, right=["score", "typical", "heads"])
+            output.table(
+                columns,
+                rows,
+                right=["score", "typical", "heads", "written", "accepted", "preserved"],
+            )
