@@ -14,10 +14,11 @@ from typing import Any
 
 import orjson
 
+from generation.asker import fit
 from generation.pipeline import Pipeline
 from generation.pricing import Prices, reply_room
 from generation.prompt import show
-from generation.requests import Failure, Outcome, Reason, Reply, Request
+from generation.requests import TRANSIENT, Failure, Outcome, Reason, Reply, Request
 from generation.store import RequestStore
 from generation.tokens import PrefixMeter, TokenCounter
 from schema.relations import Family, names
@@ -85,13 +86,14 @@ class DryRun:
         stage = self.stages.setdefault(request.stage, StageCost(request.model))
         stand_in = _stand_in(request)
         key = bytes.fromhex(request.key[3:])
-        if key in self._asked:
-            return stand_in
+        is_new = key not in self._asked
         self._asked[key] = None
         known = self.store.get(request.key) if self.store else None
-        if isinstance(known, Reply) or (isinstance(known, Failure) and not self._is_due(known)):
-            stage.known += 1
+        if known is not None and not self._is_due(known := fit(request, known)):
+            stage.known += is_new
             return known
+        if not is_new:
+            return stand_in
         if self.requests is not None:
             self.requests.append(request)
         if self.meter:
@@ -109,8 +111,8 @@ class DryRun:
     ) -> None:
         """Leave the store as it is."""
 
-    def _is_due(self, known: Failure) -> bool:
-        return self.retry_failed or known.reason in ("transport", "rate_limit", "server")
+    def _is_due(self, known: Outcome) -> bool:
+        return isinstance(known, Failure) and (self.retry_failed or known.reason in TRANSIENT)
 
 
 async def estimate[H](

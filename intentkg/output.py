@@ -79,7 +79,8 @@ def table(
 
 def usage(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print what was spent on models, by stage and model."""
-    names = ["stage", "model", "requests", "failed", "tokens in", "cached", "out", "price", "latency"]
+    names = ["stage", "model", "requests", "failed", "tokens in", "cached", "out"]
+    names += ["price", "latency"]
     keys = ["stage", "model", "requests", "failed", "prompt_tokens", "cached_tokens"]
     keys += ["completion_tokens", "price", "mean_latency"]
     shown = [[row[key] for key in keys] for row in rows]

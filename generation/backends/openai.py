@@ -31,6 +31,7 @@ from generation.pricing import estimate_tokens, expected_tokens
 from generation.requests import Image, Reply, Request
 from schema.errors import (
     AuthenticationError,
+    GenerationError,
     RequestFailedError,
     ServerUnreachableError,
     UnsupportedError,
@@ -122,11 +123,7 @@ class OpenAIBackend:
                 elif self._mode == mode:  # no other request has stepped down meanwhile
                     self._step_down(error)
                 continue
-            error.message = self._hide(error.message)
-            error.args = (error.message,)
-            if isinstance(error, AuthenticationError) and not self._key:
-                error.fix = "set INTENTKG_API_KEY, or name the variable with --api-key-env"
-            raise error
+            raise self._without_key(error)
 
     async def count_tokens(self, request: Request) -> int | None:
         """Ask the server (vLLM's ``/tokenize``); None if it has no such thing."""
@@ -146,7 +143,8 @@ class OpenAIBackend:
         """Names of the models that the server offers; empty if it does not say."""
         status, _, data = await self._send(None, self._base / "models")
         if status in (401, 403):
-            raise explain(status, {}, data, request=None, base_url=str(self._base))
+            error = explain(status, {}, data, request=None, base_url=str(self._base))
+            raise self._without_key(error)
         found = read_json(data).get("data") if status == 200 else None
         rows = found if isinstance(found, list) else []
         return [str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row]
@@ -221,6 +219,14 @@ class OpenAIBackend:
             fix="use --structured none: replies are then parsed as they come; or a server that "
             "does (vLLM, Ollama, LM Studio, llama.cpp)",
         )
+
+    def _without_key(self, error: GenerationError) -> GenerationError:
+        """Make sure that what a server says does not give the key away."""
+        error.message = self._hide(error.message)
+        error.args = (error.message,)
+        if isinstance(error, AuthenticationError) and not self._key:
+            error.fix = "set INTENTKG_API_KEY, or name the variable with --api-key-env"
+        return error
 
     def _hide(self, text: str) -> str:
         """Take the key out of what a server says."""

@@ -32,6 +32,8 @@ class Report:
         Co-buys of products about which nothing is known.
     tally, stats, written
         Figures of heads and intentions, of requests, and of rows.
+    requests
+        Those that were put to models and came to an outcome, each counted once.
     examples
         By stage and reason, what the first failure said.
     warnings
@@ -51,15 +53,11 @@ class Report:
     stats: Stats
     written: Written
     currency: str
+    requests: int = 0
     seconds: float = 0.0
     examples: dict[str, dict[str, str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     stopped: IntentKGError | None = None
-
-    @property
-    def requests(self) -> int:
-        """Requests that were put to models, each counted once."""
-        return self.stats.asked - self.stats.known
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""

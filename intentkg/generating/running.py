@@ -244,9 +244,10 @@ class _Run:
                 await self._committer.add(batch)
 
     def _note(self, request: Request, outcome: Outcome) -> None:
-        """Keep the words of the first failure of each kind."""
+        """Count an outcome, and keep the words of the first failure of each kind."""
         from generation.requests import Failure
 
+        self.report.requests += 1
         if isinstance(outcome, Failure):
             told = self.report.examples.setdefault(request.stage, {})
             told.setdefault(outcome.reason, outcome.message[:_EXAMPLES])

@@ -69,10 +69,9 @@ class _Lines:
 
 
 def figures(stats: Stats, currency: str) -> str:
-    """Give requests, their rate, failures and price in a few words."""
-    asked = stats.asked - stats.known - stats.in_flight
-    rate = asked / stats.seconds if stats.seconds else 0.0
-    told = [f"{max(0, asked):,} requests", f"{rate:,.1f}/s"]
+    """Give replies, their rate, failures and price in a few words."""
+    rate = stats.replies / stats.seconds if stats.seconds else 0.0
+    told = [f"{stats.replies:,} replies", f"{rate:,.1f}/s"]
     if failed := sum(stats.failures.values()):
         told.append(f"{failed:,} failed")
     if stats.price is not None:

@@ -10,6 +10,12 @@ function of the request, so that runs can be compared. Manners:
 ``phrase``   repeat the relation's phrase before the tail
 ``say``      JSON object: a reply for requests whose text holds the key
 ``blind``    answer 400 to pictures, as a model without vision does
+``deaf``     take no notice of a reply schema
+``plain``    answer 400 to a reply schema, however it is asked for
+``context``  answer 400 to more characters than that, as a short context does
+``models``   names of the models it has; another name is answered 404
+``key``      the key it wants
+``latency``  seconds that a reply takes
 ===========  ====================================================================================
 
 ``GET /asked`` gives the bodies of the requests so far; ``POST /manners`` sets the manners.
@@ -62,9 +68,14 @@ class Writer:
         elif path == "/manners":
             self.manners, self.asked = orjson.loads(raw), []
             await answer(send, 200, b"{}")
+        elif refused := self.refuse(raw, path, dict(scope["headers"])):
+            await answer(send, *refused)
+        elif path.endswith("/models"):
+            names = self.manners.get("models", [])
+            await answer(send, 200, orjson.dumps({"data": [{"id": name} for name in names]}))
         elif path.endswith("/chat/completions"):
             digest = self.book.open(raw)
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(self.manners.get("latency", 0.001))
             status, body = self.chat(orjson.loads(raw), raw)
             self.book.paid[digest] += 1
             self.book.close()
@@ -72,9 +83,25 @@ class Writer:
         else:
             await answer(send, 404, orjson.dumps({"detail": "Not Found"}))
 
+    def refuse(self, raw: bytes, path: str, headers: dict[bytes, bytes]) -> Any:
+        key, models = self.manners.get("key"), self.manners.get("models")
+        if key and headers.get(b"authorization") != f"Bearer {key}".encode():
+            given = headers.get(b"authorization", b"").decode().removeprefix("Bearer ")
+            return 401, error(f"Incorrect API key provided: {given}.", "invalid_api_key")
+        name = orjson.loads(raw).get("model") if raw and path.endswith("completions") else None
+        if models and name is not None and name not in models:
+            return 404, error(f"The model `{name}` does not exist.", "model_not_found")
+        return None
+
     def chat(self, body: dict[str, Any], raw: bytes) -> tuple[int, bytes]:
         self.asked.append(body)
         system, told, pictures = read(body["messages"])
+        asks_form = "response_format" in body or "guided_json" in body
+        if self.manners.get("plain") and asks_form:
+            return 400, error("response_format is not supported by this server", "BadRequestError")
+        if len(system) + len(told) > self.manners.get("context", 10**9):
+            said = "This model's maximum context length is 512 tokens. Please reduce the length."
+            return 400, error(said, "BadRequestError")
         if pictures and self.manners.get("blind"):
             return 400, error("This model does not support image input.", "BadRequestError")
         seed = hashlib.blake2b(raw, digest_size=16).digest()
@@ -98,7 +125,7 @@ class Writer:
         if seed[15] < 256 * self.manners.get("ramble", 0):
             return "{{ well"
         schema = (body.get("response_format") or {}).get("json_schema", {}).get("schema")
-        if schema:
+        if schema and not self.manners.get("deaf"):
             text = orjson.dumps(self.fill(schema, system, told, seed)).decode()
             return f"Sure, here it is:\n```json\n{text}\n```" if self.manners.get("fence") else text
         return self.in_words(system, told, seed)
