@@ -53,11 +53,11 @@ def _jsonl(folder: Path, *rows: dict[str, Any]) -> Path:
 def test_the_sample_is_read_whole() -> None:
     items = _read(SAMPLE, Options(source=SOURCE))
     rows = _rows(items)
-    assert len(rows) == len(items[0].lines) == 643  # type: ignore[union-attr]
+    assert len(rows) == len(items[0].lines) == 780  # type: ignore[union-attr]
     assert not _rejections(items)
-    assert len({row["id"] for row in rows}) == 643
-    assert len({row["assertion_id"] for row in rows}) == 593  # 50 stand twice, for two models
-    assert Counter(row["head_type"] for row in rows) == {"Post": 263, "CoBuy": 380}
+    assert len({row["id"] for row in rows}) == 780
+    assert len({row["assertion_id"] for row in rows}) == 730  # 50 stand twice, for two models
+    assert Counter(row["head_type"] for row in rows) == {"Post": 400, "CoBuy": 380}
     assert {row["source"] for row in rows} == {"sample"}
     assert _rows(items, "cobuys") == _rows(items, "products") == _rows(items, "posts") == []
 
@@ -92,7 +92,7 @@ def test_csv_parquet_and_gzip_hold_the_same(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(whole), tmp_path / "s.parquet")
     (tmp_path / "s.jsonl.gz").write_bytes(gzip.compress(SAMPLE.read_bytes()))
     expected = _rows(_read(SAMPLE))
-    assert len(expected) == 643
+    assert len(expected) == 780
     for name in ("s.csv", "s.parquet", "s.jsonl.gz"):
         assert _rows(_read(tmp_path / name)) == expected
 

@@ -25,7 +25,7 @@ PRODUCT = "SMP0001"
 TITLE = "Glazed Ceramic Pour-Over Dripper"
 WHAT = {"assertions": "judged intentions", "cobuys": "co-buys"}
 STEPS = {
-    "miko": "Generate intentions of the posts with MIKO",
+    "miko": "Generate intentions of the posts with MIKO, from replies that people wrote",
     "mind": "Generate intentions of the co-buys with MIND, and let the customer judge",
 }
 LEAST = 3  # relations whose preserve rate is shown
@@ -137,10 +137,11 @@ def generate(base: KnowledgeBase, pipeline: str, show: _Steps, progress: output.
         )
     counts: Counter[str] = sum(tally.relations.values(), Counter())
     heads = "posts" if pipeline == "miko" else "co-buys"
+    nothing = f'; {counts["none"]:,} times the reply was "none"' if counts["none"] else ""
     show.say(
-        f"{tally.heads} {heads}, {report.stats.asked:,} requests, answered by hand: the replies "
-        f"are recorded in {sample.RECORD.name}\n"
-        f'{counts["kept"]:,} intentions stored; {counts["none"]:,} times the reply was "none"'
+        f"{tally.heads} {heads}: {report.requests:,} requests answered from {sample.RECORD.name}, "
+        f"{report.stats.known:,} known already\n"
+        f"{counts['kept']:,} intentions stored{nothing}"
     )
     if judged := counts["accepted"] + counts["rejected"]:
         show.say(
@@ -178,7 +179,7 @@ def next_commands(directory: Path) -> list[str]:
         f"{program} status {directory}",
         f"{program} generate {directory} --pipeline miko --model YOUR_MODEL "
         "--base-url http://127.0.0.1:8000/v1 --dry-run      "
-        "# without --dry-run it asks: vLLM, Ollama, any OpenAI-compatible server",
+        "# any OpenAI-compatible server",
         f"{program} ingest my.kg YOUR_FILE      # posts, products or co-buys of your own",
     ]
 
