@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from generation import store_rows, store_schema
-from generation.requests import Failure, Outcome, Request
+from generation.requests import Failure, Outcome, Reply, Request
 from generation.store_file import errors, read_only
 from schema.errors import UsageError
 
@@ -158,10 +158,10 @@ def whole(path: Path, key: str) -> Whole:
     high = bytes.fromhex(digits.ljust(32, "f"))
     with _reading(path) as connection:
         rows = connection.execute(
-            "SELECT f.body, r.sample, r.stage, b.messages, r.status = 'ok' AND "
-            "r.finish_reason = 'length', r.at, r.status, r.tries, r.finish_reason, "
-            "r.prompt_tokens, r.cached_tokens, r.completion_tokens, r.latency, r.price, b.text, "
-            f"b.served_model, b.message FROM {_TABLE} JOIN frames f ON f.id = r.frame "
+            "SELECT r.at, r.status, r.tries, b.message, f.body, r.sample, r.stage, b.messages, "
+            "r.status = 'ok' AND r.finish_reason = 'length', b.text, r.finish_reason, "
+            "r.prompt_tokens, r.cached_tokens, r.completion_tokens, r.latency, r.price, "
+            f"b.served_model FROM {_TABLE} JOIN frames f ON f.id = r.frame "
             "WHERE r.key BETWEEN ? AND ? LIMIT 2",
             (low, high),
         ).fetchall()
@@ -171,9 +171,14 @@ def whole(path: Path, key: str) -> Whole:
         )
     if len(rows) > 1:
         raise UsageError(f"more than one request begins with {key}", fix="give more of the key")
-    (row,) = rows
-    outcome = store_rows.outcome(row[6:])
-    return Whole(store_rows.request(row[:5]), outcome, row[7], _time(row[5]))
+    ((at, status, tries, message, *row),) = rows
+    reply = None if row[6] is None else Reply(*row[5:])
+    outcome: Outcome
+    if reply is not None and status == "ok":
+        outcome = reply
+    else:
+        outcome = Failure(status, message or "", tries, reply)
+    return Whole(store_rows.request(row[:5]), outcome, tries, _time(at))
 
 
 def _where(stage: str | None, model: str | None, status: str | None) -> tuple[str, list[str]]:

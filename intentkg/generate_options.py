@@ -10,6 +10,7 @@ import click
 import orjson
 
 from intentkg import output
+from schema.errors import UsageError
 
 if TYPE_CHECKING:
     from intentkg.generating.settings import Settings
@@ -202,7 +203,9 @@ def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
     for pair in given:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint=option)
+            raise UsageError(
+                f"{option} {pair!r} is not NAME=VALUE", fix=f"write it as {option} NAME=VALUE"
+            )
         found[name.strip()] = value.strip()
     return found
 

@@ -14,6 +14,7 @@ from intentkg.generate_options import asking_options, read_settings
 _KB = click.argument("kb", type=click.Path(path_type=Path))
 _STAGE = click.option("--stage", help="Only this stage, such as mind.filter.")
 _MODEL = click.option("--model", "-m", help="Only this model.")
+_SMALLER = "a provider may refuse it: ingest smaller pictures, or leave them out with --text-only"
 
 
 class Group(click.Group):
@@ -92,11 +93,19 @@ def export(
     done, known = batches.export(
         Directory(kb), settings, out, again=again, most=most, most_bytes=most_bytes
     )
+    large = [file for file in done.files if Path(file).stat().st_size > most_bytes]
+    warnings = [
+        f"{file} holds one request that is larger than {most_bytes:,} bytes; {_SMALLER}"
+        for file in large
+    ]
     if _json(as_json):
-        output.emit_json({**asdict(done), "known": known + done.known})
+        known += done.known
+        output.emit_json({**asdict(done), "known": known, "warnings": warnings})
         return
     for file in done.files:
         click.echo(file)
+    for warning in warnings:
+        output.say(f"note: {warning}")
     waiting = f", {done.waiting:,} wait in earlier files" if done.waiting else ""
     click.echo(f"{done.written:,} requests written, {known:,} answered already{waiting}")
     if done.written:

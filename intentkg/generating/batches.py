@@ -22,26 +22,31 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Collecting:
-    """Answers what the store knows; what it does not is collected, and missing for now."""
+    """Answers what the store knows; what it does not is collected once, and missing for now."""
 
     store: RequestStore
     retry_failed: bool
     found: list[Request] = field(default_factory=list)
     known: int = 0
+    _met: set[bytes] = field(default_factory=set)
 
     async def ask(self, request: Request, *, again: bool = False) -> Outcome:
         """Answer from the store, or not yet."""
         from generation.asker import fit
         from generation.requests import TRANSIENT, Failure
 
+        key = bytes.fromhex(request.key[3:])
+        is_new = key not in self._met
+        self._met.add(key)
         known = self.store.get(request.key)
         if known is not None:
             known = fit(request, known)
             is_due = isinstance(known, Failure) and (self.retry_failed or known.reason in TRANSIENT)
             if not is_due:
-                self.known += 1
+                self.known += is_new
                 return known
-        self.found.append(request)
+        if is_new:
+            self.found.append(request)
         return Failure("missing", "its answer has not come yet")
 
     async def mark(
@@ -105,7 +110,9 @@ def take_back(
 
     directory.manifest()
     with RequestStore(directory.root / STORE) as store:
-        return import_batch(file, store, prices=Prices.load(prices), discount=discount)
+        done = import_batch(file, store, prices=Prices.load(prices), discount=discount)
+    done.refused.sort(key=lambda refused: refused.row)
+    return done
 
 
 def _asked_now(

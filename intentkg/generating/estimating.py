@@ -45,7 +45,7 @@ def dry_run(
 
     pipeline = make_pipeline(settings)
     prices = Prices.load(settings.prices)
-    read_budget(settings, prices)  # only to say now what is wrong with it
+    read_budget(settings, prices, pipeline)  # only to say now what is wrong with it
     with choose(directory, settings) as heads:
         total = heads.count()
         total = min(total, settings.limit) if settings.limit else total

@@ -95,7 +95,7 @@ async def _generate(
     directory.manifest()
     pipeline = make_pipeline(settings)
     prices = Prices.load(settings.prices)
-    budget = read_budget(settings, prices)
+    budget = read_budget(settings, prices, pipeline)
     with (
         RequestStore(directory.root / STORE) as store,
         choose(directory, settings) as heads,
@@ -253,12 +253,27 @@ class _Run:
             told.setdefault(outcome.reason, outcome.message[:_EXAMPLES])
 
 
-def read_budget(settings: Settings, prices: Prices) -> Budget | None:
-    """Read the budget, in the price file's currency."""
+def read_budget(settings: Settings, prices: Prices, pipeline: Pipeline[Any]) -> Budget | None:
+    """Read the budget, in the price file's currency.
+
+    Raises
+    ------
+    UsageError
+        If it is none, or is in money and the price of a model is not known.
+    """
     from generation.budget import Budget
 
     given = settings.budget
-    return Budget.parse(given, prices.currency) if isinstance(given, str) else given
+    budget = Budget.parse(given, prices.currency) if isinstance(given, str) else given
+    if budget and budget.money is not None and settings.backend != "replay":
+        for model in (pipeline.model(stage) for stage in pipeline.stages):
+            if prices.rate(model) is None:
+                raise UsageError(
+                    f"a budget in money needs the price of {model!r}, which is not known",
+                    fix="add it to the price file (--prices), or give the budget in tokens or "
+                    "requests",
+                )
+    return budget
 
 
 def nothing_to_do(directory: Directory, settings: Settings, heads: Heads) -> UsageError:
