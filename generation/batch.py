@@ -23,7 +23,7 @@ from typing import IO, Any, cast
 import orjson
 
 from generation.asker import judge
-from generation.backends.openai import Structured, completion_body, parse_completion
+from generation.backends.chat_form import Structured, completion_body, parse_completion
 from generation.backends.openai_errors import SchemaRefusedError, explain
 from generation.batch_files import BatchFiles
 from generation.pricing import Prices

@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 
 from generation.backends import Capabilities
-from generation.backends.openai import with_images
+from generation.backends.chat_form import with_images
 from generation.backends.openai_errors import SchemaRefusedError, explain
 from generation.requests import Image, Reply, Request
 from schema.errors import (
