@@ -87,11 +87,12 @@ def command(
 
 
 def _generate(directory: Any, settings: Settings, *, as_json: bool) -> int:
+    from generation.pricing import Prices
     from intentkg.generating.running import generate
     from intentkg.generating.showing import progress, show
 
     try:
-        with progress() as told:
+        with progress(Prices.load(settings.prices).currency) as told:
             report = generate(directory, settings, progress=told)
     except InterruptedRunError as error:
         return _stopped(error, {}, as_json=as_json)
