@@ -24,12 +24,12 @@ from filelock import FileLock
 from generation import store_rows, store_schema
 from generation.requests import Outcome, Reason, Request
 from generation.store_file import errors, read_only, take_lock
+from generation.store_lookup import Lookup
+from generation.store_queue import Queue, Write
 from generation.store_rows import Frames, Stored, Usage
 from generation.store_sync import Syncer
 from schema.errors import DiskFullError, StoreError
 
-_GATHER = 0.002  # seconds that a commit waits for company
-_MOST = 512  # rows in one commit
 _KEYS = 500  # keys in one look-up
 _CHECKPOINT = 64 * 1024 * 1024  # bytes of write-ahead log that are moved into the file at once
 
@@ -65,8 +65,7 @@ class RequestStore:
         self.path = Path(path)
         self.mode = mode
         self._reserve = reserve
-        self._pending: list[_Write] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._queue: Queue | None = None
         self._broken: StoreError | None = None
         self._lock: FileLock | None = None
         self._syncer: Syncer | None = None
@@ -84,19 +83,12 @@ class RequestStore:
 
     def get(self, key: str) -> Outcome | None:
         """Give the answer to the request of that key; None if it has none."""
-        row = self._connection.execute(store_rows.ONE, (_blob(key),)).fetchone()
-        return None if row is None else store_rows.outcome(row)
+        return self._lookup.one(_blob(key))
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Outcome]:
         """Give the answers to those of the requests that have one, by key."""
-        found: dict[str, Outcome] = {}
-        for start in range(0, len(keys), _KEYS):
-            blobs = [_blob(key) for key in keys[start : start + _KEYS]]
-            marks = ",".join("?" * len(blobs))
-            rows = self._connection.execute(store_rows.MANY.format(marks), blobs)
-            for blob, *row in rows:
-                found["rq_" + blob.hex()] = store_rows.outcome(row)
-        return found
+        found = zip(keys, self._lookup.many([_blob(key) for key in keys]), strict=True)
+        return {key: outcome for key, outcome in found if outcome is not None}
 
     def __len__(self) -> int:
         """Count the requests that have an answer or a failure."""
@@ -147,7 +139,7 @@ class RequestStore:
             Called once a killed process no longer loses it (a few milliseconds earlier).
         """
         future = asyncio.get_running_loop().create_future()
-        self._add(_Write(future, on_stored, put=(request, outcome, tries)))
+        self._add(Write(future, on_stored, put=(request, outcome, tries)))
         return future
 
     def mark(self, key: str, reason: Reason | None, message: str = "") -> asyncio.Future[None]:
@@ -157,12 +149,12 @@ class RequestStore:
         with a reason, which ``retry_failed`` asks again. Await what is returned.
         """
         future = asyncio.get_running_loop().create_future()
-        self._add(_Write(future, None, mark=(key, reason, message)))
+        self._add(Write(future, mark=(key, reason, message)))
         return future
 
     def put_many(self, outcomes: Iterable[tuple[Request, Outcome, int]]) -> None:
         """Store outcomes (with their tries) in one transaction; durable on return."""
-        self._commit([_Write(None, None, put=entry) for entry in outcomes])
+        self._commit([Write(put=entry) for entry in outcomes])
         if self._syncer:
             self._syncer.sync()
 
@@ -232,23 +224,8 @@ class RequestStore:
 
     def flush(self) -> None:
         """Commit what is waiting now; its futures still tell when it is durable."""
-        if self._timer:
-            self._timer.cancel()
-        self._timer = None
-        batch, self._pending = self._pending, []
-        if not batch:
-            return
-        try:
-            self._commit(batch)
-        except StoreError as error:
-            for write in batch:
-                write.fail(error)
-            return
-        for write in batch:
-            if write.on_stored:
-                write.on_stored()
-        assert self._syncer
-        self._syncer.add([write.future for write in batch if write.future])
+        if self._queue:
+            self._queue.flush()
 
     # -- its own health --------------------------------------------------------------------------
 
@@ -289,6 +266,7 @@ class RequestStore:
     def _open(self) -> None:
         self._connection = self._connect()
         self._frames = Frames(self._connection)
+        self._lookup = Lookup(self._connection)
         store_schema.check(self._connection, self.path)
         if self.mode == "read":
             return
@@ -298,6 +276,7 @@ class RequestStore:
         last = "SELECT coalesce(max(id), 0) FROM requests"
         self._last = self._connection.execute(last).fetchone()[0]
         self._syncer = Syncer(self.path, _CHECKPOINT, self._truncate)
+        self._queue = Queue(self._commit, self._syncer.add)
 
     def _connect(self) -> sqlite3.Connection:
         if self.mode == "read":
@@ -312,16 +291,13 @@ class RequestStore:
         if self._lock:
             self._lock.release()
 
-    def _add(self, write: _Write) -> None:
+    def _add(self, write: Write) -> None:
         if self._broken:
             raise self._broken
-        self._pending.append(write)
-        if len(self._pending) >= _MOST:
-            self.flush()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_GATHER, self.flush)
+        assert self._queue, "the store was opened for reading"
+        self._queue.add(write)
 
-    def _commit(self, batch: list[_Write]) -> None:
+    def _commit(self, batch: list[Write]) -> None:
         puts = [write.put for write in batch if write.put]
         with self._transaction():
             self._last = store_rows.insert(self._connection, self._frames, self._last, puts)
@@ -329,6 +305,7 @@ class RequestStore:
                 if write.mark:
                     key, reason, message = write.mark
                     store_rows.mark(self._connection, _blob(key), reason, message)
+        self._lookup.forget([_blob(write.key) for write in batch])
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -356,31 +333,6 @@ class RequestStore:
             self._connection.execute("PRAGMA busy_timeout = 0")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._connection.execute("PRAGMA busy_timeout = 5000")
-
-
-class _Write:
-    """Something on its way into the store."""
-
-    __slots__ = ("future", "mark", "on_stored", "put")
-
-    def __init__(
-        self,
-        future: asyncio.Future[None] | None,
-        on_stored: Callable[[], None] | None,
-        *,
-        put: tuple[Request, Outcome, int] | None = None,
-        mark: tuple[str, Reason | None, str] | None = None,
-    ) -> None:
-        self.future = future
-        self.on_stored = on_stored
-        self.put = put
-        self.mark = mark
-
-    def fail(self, error: StoreError) -> None:
-        if self.on_stored:
-            self.on_stored()
-        if self.future and not self.future.done():
-            self.future.set_exception(error)
 
 
 def _blob(key: str) -> bytes:

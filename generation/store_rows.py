@@ -13,8 +13,8 @@ import orjson
 from generation.requests import REASONS, Failure, Outcome, Reason, Reply, Request, dumps
 
 _REPLY = (
-    "r.status, r.tries, r.finish_reason, r.prompt_tokens, r.cached_tokens, r.completion_tokens, "
-    "r.latency, r.price, b.text, b.served_model, b.message"
+    "r.status, r.tries, b.message, b.text, r.finish_reason, r.prompt_tokens, r.cached_tokens, "
+    "r.completion_tokens, r.latency, r.price, b.served_model"
 )
 _FROM = "FROM requests r JOIN bodies b ON b.id = r.id"
 _COUNTED = (
@@ -23,8 +23,9 @@ _COUNTED = (
 )
 _BODY = "messages, text, served_model, message"
 
-ONE = f"SELECT {_REPLY} {_FROM} WHERE r.key = ?"
-MANY = f"SELECT r.key, {_REPLY} {_FROM} WHERE r.key IN ({{}})"
+ONE = f"SELECT r.id, {_REPLY} {_FROM} WHERE r.key = ?"
+MANY = f"SELECT r.key, r.id, {_REPLY} {_FROM} WHERE r.key IN ({{}})"
+RANGE = f"SELECT r.key, {_REPLY} {_FROM} WHERE r.id BETWEEN ? AND ?"
 EXPORT = (
     "INSERT INTO exported (key, frame, sample, stage, messages, accept_cut_off, file, at) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET file = excluded.file"
@@ -146,14 +147,11 @@ def request_columns(frames: Frames, request: Request) -> tuple[Any, ...]:
 
 
 def outcome(row: Sequence[Any]) -> Outcome:
-    """Put an outcome together from the columns that `ONE` selects."""
-    status, tries, finish, prompt, cached, completion, latency, price, text, served, message = row
-    reply = None
-    if finish is not None:
-        reply = Reply(text, finish, prompt, cached, completion, latency, price, served)
-        if status == "ok":
-            return reply
-    return Failure(status, message or "", tries, reply)
+    """Put an outcome together from the columns of `_REPLY`; the last eight are the reply's."""
+    reply = None if row[4] is None else Reply(*row[3:])
+    if reply and row[0] == "ok":
+        return reply
+    return Failure(row[0], row[2] or "", row[1], reply)
 
 
 def insert(
@@ -258,7 +256,7 @@ def iterate(
         [value for _, value in named],
     )
     for body, sample, at_stage, messages, at, *reply in rows:
-        accepted = reply[0] == "ok" and reply[2] == "length"
+        accepted = reply[0] == "ok" and reply[4] == "length"
         asked = request((body, sample, at_stage, messages, accepted))
         yield Stored(asked, outcome(reply), reply[1], at)
 

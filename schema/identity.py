@@ -23,12 +23,9 @@ _STOPS = ".。．"
 
 
 def _digest(kind: str, *parts: str) -> str:
-    hasher = hashlib.blake2b(digest_size=16, person=kind.encode("ascii"))
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        hasher.update(len(data).to_bytes(8, "little"))
-        hasher.update(data)
-    return f"{kind}_{hasher.hexdigest()}"
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    data = b"".join([len(part).to_bytes(8, "little") + part for part in encoded])
+    return f"{kind}_{hashlib.blake2b(data, digest_size=16, person=kind.encode()).hexdigest()}"
 
 
 def normalise_key(text: str) -> str:

@@ -221,7 +221,7 @@ def test_retry_after_is_waited_for(store: RequestStore) -> None:
     with faulty(rate_limit=1.0, retry_after=0.6, spared=1) as server:
         began = time.monotonic()
         assert len(collect(server, store, asks(3))) == 3
-        assert 0.6 <= time.monotonic() - began < 3
+        assert 0.6 <= time.monotonic() - began < 10  # a busy machine takes its time
 
 
 def test_a_request_that_always_fails_is_a_failure_with_its_tries(store: RequestStore) -> None:
