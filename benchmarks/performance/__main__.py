@@ -17,6 +17,11 @@ QUICK: dict[str, list[str]] = {
     "cobuy_pull": ["--quick", "--output", ".bench/quick/cobuy_pull.json"],
     "embedding": ["--quick", "--output", ".bench/quick/embedding.json"],
     "vector_search": ["--quick", "--output", ".bench/quick/vector_search.json"],
+    "orchestration": ["--quick", "--output", ".bench/quick/orchestration.json"],
+    "scale": ["--quick", "--output", ".bench/quick/scale.json"],
+    "prompt_prefix": ["--quick", "--output", ".bench/quick/prompt_prefix.json"],
+    "estimator": ["--quick", "--output", ".bench/quick/estimator.json"],
+    "crash_money": ["--kills", "4", "--each", "2", "--output", ".bench/quick/crash_money.json"],
     "first_answer": [],
 }
 

@@ -1,23 +1,22 @@
-"""How fast requests go through, what durability costs, and whether memory and resume stay flat.
+"""How fast requests go through, beside other people's tools, and what durability costs.
 
-    python -m benchmarks.performance.orchestration [--quick] [--output FILE]
+    python -m benchmarks.performance.orchestration [--quick] [--output FILE] [--part PART]
 
 The server is the fastest that a test can have (tests/servers/stub.py, HTTP by hand on asyncio), in
-a process of its own. Measured, each in a process of its own and in turns:
+a process of its own. Every candidate gets a fresh server, a fresh process and an empty folder; the
+candidates take turns, in another order each round.
 
 ``throughput``
-    5,000 distinct short prompts, 64 in flight: aiohttp alone; our runner without a store; our
-    runner with the store, every reply durable before it is used. Published figures of others on
-    a machine of this kind: distilabel 250, curator 600, datatrove's inference runner 860.
+    5,000 distinct short prompts, 64 in flight. Ours: ``generate`` (a pipeline of one question,
+    rows for the truth included) and ``session`` (the runner below it), every reply durable before
+    it is used. The peers, each in its best configuration (`benchmarks.performance.peers`), and
+    bare clients, which keep nothing. Peers count by the server's clock, from their first request
+    to the last reply, without what they need to start and to end; ours by its own, all included.
 ``durability``
-    The same two of ours with a server that takes its time, as models do.
-``memory``
-    The most memory that a run takes, for more and more requests.
-``resume``
-    A store with a million finished requests: until the first new request is on its way, if it
-    stands before the finished ones and if it stands behind them.
+    The same with and without a store, on a server that takes its time, as models do, and
+    (``durability_raw``) on the stub as it is, which answers faster than any model.
 
-Goals: 2,580 requests a second with the store; durability within 10 %; memory flat; resume in 5 s.
+Goals: three times the best peer; durability within 10 % on the slow server.
 """
 
 from __future__ import annotations
@@ -28,213 +27,231 @@ import json
 import resource
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow as pa
 
-from benchmarks.performance.servers import serving
+from benchmarks.performance.peers import PEERS, command, environment
+from benchmarks.performance.servers import Server, serving
+from benchmarks.performance.workload import (
+    CONCURRENCY,
+    ROOT,
+    Forgetful,
+    Short,
+    fresh,
+    load,
+    prompts,
+    text,
+)
 from generation.backends.openai import OpenAIBackend
-from generation.requests import Outcome, Reply, Request, user
+from generation.pipeline import generate
 from generation.runner import Session
 from generation.store import RequestStore
+from schema.errors import IntentKGError
 
-GOAL_RATE = 3 * 860
-CONCURRENCY = 64
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def prompts(count: int, start: int = 0) -> Iterator[Request]:
-    """Yield distinct short requests."""
-    for number in range(start, start + count):
-        text = f"Why was item number {number} bought together with its case? Answer briefly."
-        yield Request("stub", [user(text)], {"temperature": 0.2, "max_tokens": 64}, stage="intend")
+GOAL_RATIO = 3.0
+GOAL_DURABILITY = 0.10
+OURS = ("generate", "session", "forgetful")
+PATIENCE = 300  # seconds that a peer may take
 
 
-class Forgetful(RequestStore):
-    """A store that keeps nothing: what a run costs without one."""
-
-    def __init__(self) -> None:
-        self.path = Path()
-
-    def get(self, key: str) -> Outcome | None:
-        """Know nothing."""
-        return None
-
-    def get_many(self, keys: Any) -> dict[str, Outcome]:
-        """Know nothing."""
-        return {}
-
-    def put(
-        self, request: Request, outcome: Outcome, *, tries: int = 1, on_stored: Any = None
-    ) -> asyncio.Future[None]:
-        """Forget it at once."""
-        if on_stored:
-            on_stored()
-        future = asyncio.get_running_loop().create_future()
-        future.set_result(None)
-        return future
-
-    def check_room(self) -> None:
-        """Need none."""
-
-    def flush(self) -> None:
-        """Have nothing to write."""
-
-    def close(self) -> None:
-        """Have nothing to close."""
-
-
-# -- one measurement, in a process of its own -----------------------------------------------------
-
-
-async def _bare(backend: OpenAIBackend, count: int) -> None:
-    source = prompts(count)
-
-    async def work() -> None:
-        for request in source:
-            await backend.complete(request, ())
-
-    await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
-
-
-async def _run(backend: OpenAIBackend, store: RequestStore, count: int) -> None:
-    async with Session(backend, store, concurrency=CONCURRENCY) as session:
-        done = 0
-        async for _ in session.run(prompts(count)):
-            done += 1
-        assert done == count == session.stats.asked
-
-
-async def _resume(backend: OpenAIBackend, path: Path, count: int) -> dict[str, float]:
-    """Seconds from opening the store until a new request is answered, before and behind the old."""
-    found: dict[str, float] = {}
-    for place in ("first", "last"):
-        new = list(prompts(1, start=10**9 + len(found)))
-        began = time.perf_counter()
-        with RequestStore(path) as store:
-            async with Session(backend, store, concurrency=CONCURRENCY) as session:
-                source = _places(new, count, before=place == "first")
-                async for request, _ in session.run(source):
-                    if request.key == new[0].key:
-                        found[place] = round(time.perf_counter() - began, 3)
-                        if place == "first":
-                            break
-    return found
-
-
-def _places(new: list[Request], count: int, *, before: bool) -> Iterator[Request]:
-    if before:
-        yield from new
-    yield from prompts(count)
-    if not before:
-        yield from new
-
-
-def _fill(path: Path, count: int) -> None:
-    with RequestStore(path) as store:
-        for start in range(0, count, 20_000):
-            size = min(20_000, count - start)
-            replies = (
-                (request, Reply("to keep it safe on the way", "stop", 30, 10, 8, 0.5), 1)
-                for request in prompts(size, start)
-            )
-            store.put_many(replies)
-
-
-async def _measure(kind: str, base_url: str, count: int, folder: Path) -> dict[str, Any]:
+async def measure(kind: str, base_url: str, count: int, folder: Path) -> dict[str, Any]:
+    """Put the prompts through one of `OURS`, in this process."""
     backend = OpenAIBackend(base_url=base_url)
+    pipeline = Short()
+    pa.array([0])  # loads pandas where it is installed: imports do not count
     gc.collect()
     began = time.perf_counter()
-    try:
-        if kind == "bare":
-            await _bare(backend, count)
-        elif kind == "forgetful":
-            await _run(backend, Forgetful(), count)
-        elif kind == "store":
-            with RequestStore(folder / "requests.sqlite") as store:
-                await _run(backend, store, count)
-        else:
-            path = folder / "resume.sqlite"
-            _fill(path, count)
-            size = path.stat().st_size
-            return {**await _resume(backend, path, count), "bytes": size}
-        seconds = time.perf_counter() - began
-    finally:
-        await backend.aclose()
+    store = Forgetful() if kind == "forgetful" else RequestStore(folder / "requests.sqlite")
+    done = 0
+    with store:
+        async with Session(backend, store, concurrency=CONCURRENCY) as session:
+            if kind == "generate":
+                async for rows in generate(session, pipeline, range(count), run="benchmark"):
+                    done += rows.batch.num_rows
+            else:
+                async for _ in session.run(prompts(count)):
+                    done += 1
+    seconds = time.perf_counter() - began
+    await backend.aclose()
+    if done != count:
+        raise RuntimeError(f"{count} requests gave {done} replies")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"rate": round(count / seconds, 1), "peak_mb": round(peak / 1024, 1)}
+    return {"seconds": seconds, "replies": done, "peak_mb": peak / 1024}
 
 
-def _one(kind: str, base_url: str, count: int) -> dict[str, Any]:
-    """Measure in a fresh process."""
-    words = [sys.executable, "-m", __spec__.name, "--one", kind, base_url, str(count)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT)
-    found: dict[str, Any] = json.loads(done.stdout)
+def turn(name: str, count: int, latency: float, work: Path) -> dict[str, Any]:
+    """Measure one candidate once.
+
+    Returns
+    -------
+    dict
+        ``rate`` by its own clock and ``by_server`` in requests a second, ``peak_mb``, ``load``
+        before it; or ``error``.
+    """
+    before = load()
+    words = ("--latency", str(latency))
+    with tempfile.TemporaryDirectory() as folder, serving("stub", *words) as server:
+        try:
+            if name in PEERS:
+                found = _peer(name, server, count, Path(folder), work)
+            else:
+                found = fresh(__spec__.name, name, server.base_url, str(count))
+        except (IntentKGError, subprocess.SubprocessError, ValueError) as error:
+            said = getattr(error, "stderr", None) or str(error)
+            return {"error": " ".join(said.split())[-300:]}
+        book = server.book()
+    if found["replies"] != count or book["distinct"] < count:
+        return {"error": f"{count} prompts gave {found['replies']} replies"}
+    return {
+        "rate": round(count / found["seconds"], 1),
+        "by_server": round(count / book["seconds"], 1),
+        "peak_mb": round(found["peak_mb"], 1),
+        "load": before,
+    }
+
+
+def _peer(name: str, server: Server, count: int, folder: Path, work: Path) -> dict[str, Any]:
+    words = command(PEERS[name], work)
+    source, empty = folder / "prompts.txt", folder / "work"
+    source.write_text("\n".join(map(text, range(count))), encoding="utf-8")
+    empty.mkdir()
+    done = subprocess.run(
+        [*words, server.base_url, str(source), str(empty), str(CONCURRENCY)],
+        env=environment(empty),
+        cwd=empty,
+        capture_output=True,
+        check=True,
+        text=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-# -- the four parts -------------------------------------------------------------------------------
+def turns(
+    names: Sequence[str], count: int, rounds: int, work: Path, *, latency: float = 0.0
+) -> dict[str, Any]:
+    """Measure the candidates in turns; one that fails is not tried again."""
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    errors: dict[str, str] = {}
+    for number in range(rounds):
+        for place in range(len(names)):
+            name = names[(place + number) % len(names)]
+            if name in errors:
+                continue
+            found = turn(name, count, latency, work)
+            click.echo(f"{name}: {json.dumps(found)}", err=True)
+            if "error" in found:
+                errors[name] = found["error"]
+            else:
+                runs[name].append(found)
+    median = {
+        name: {key: statistics.median(run[key] for run in found) for key in found[0]}
+        for name, found in runs.items()
+        if found
+    }
+    return {
+        "requests": count,
+        "rounds": rounds,
+        "latency": latency,
+        "median": median,
+        "errors": errors,
+        "runs": runs,
+    }
 
 
-def rates(count: int, rounds: int, latency: float, kinds: tuple[str, ...]) -> dict[str, Any]:
-    """Requests per second, the kinds in turns; medians and all values."""
-    values: dict[str, list[float]] = {kind: [] for kind in kinds}
-    with serving("stub", "--latency", str(latency)) as server:
-        for _ in range(rounds):
-            for kind in kinds:
-                values[kind].append(_one(kind, server.base_url, count)["rate"])
-    medians = {kind: statistics.median(found) for kind, found in values.items()}
-    return {"requests": count, "latency": latency, "median": medians, "all": values}
+def throughput(count: int, rounds: int, work: Path, peers: Sequence[str]) -> dict[str, Any]:
+    """Compare ours with the peers and the bare clients."""
+    found = turns((*OURS, *peers), count, rounds, work)
+    median = found["median"]
+    rivals = {
+        name: max(median[name]["rate"], median[name]["by_server"])
+        for name in peers
+        if name in median and not PEERS[name].is_client
+    }
+    best = max(rivals, key=rivals.__getitem__, default=None)
+    ratio = round(median["generate"]["rate"] / rivals[best], 2) if best else None
+    return {**found, "best_peer": best, "ratio": ratio, "goal": GOAL_RATIO}
 
 
-def memory(sizes: tuple[int, ...]) -> dict[str, Any]:
-    """Most memory of a run with the store, in MB, by the number of requests."""
-    with serving("stub") as server:
-        return {str(size): _one("store", server.base_url, size)["peak_mb"] for size in sizes}
+def durability(count: int, rounds: int, work: Path, latency: float) -> dict[str, Any]:
+    """Compare ours with and without a store."""
+    found = turns(("session", "forgetful"), count, rounds, work, latency=latency)
+    median = found["median"]
+    cost = 1 - median["session"]["rate"] / median["forgetful"]["rate"]
+    return {**found, "cost": round(cost, 3), "goal": GOAL_DURABILITY}
 
 
-def resumed(count: int) -> dict[str, Any]:
-    """Seconds until a new request is answered in a store with that many finished ones."""
-    with serving("stub") as server:
-        return {"finished": count, **_one("resume", server.base_url, count)}
+def table(found: dict[str, Any]) -> str:
+    """Format medians as a Markdown table."""
+    lines = [
+        "| who | requests/s | by the server's clock | peak | load | how |",
+        "|---|--:|--:|--:|--:|---|",
+    ]
+    for name, row in found["median"].items():
+        how = PEERS[name].how if name in PEERS else ""
+        lines.append(
+            f"| {name} | {row['rate']:,.0f} | {row['by_server']:,.0f} "
+            f"| {row['peak_mb']:.0f} MB | {row['load']} | {how} |"
+        )
+    lines += [f"| {name} | – | – | – | – | {why} |" for name, why in found["errors"].items()]
+    return "\n".join(lines)
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Small sizes, one round.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write the figures there as JSON.")
+@click.option("--quick", is_flag=True, help="Small sizes, one round, no peers.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=ROOT / "benchmarks/results/orchestration.json",
+    help="Where the figures are written as JSON.",
+)
 @click.option("--part", "parts", multiple=True, help="Only that part; may be repeated.")
+@click.option("--peer", "peers", multiple=True, help="Only that peer; may be repeated.")
+@click.option("--rounds", type=int, help="Rounds of each part.")
+@click.option("--work", type=click.Path(path_type=Path), default=ROOT / ".bench/peers")
 @click.option("--one", nargs=3, hidden=True)
 def main(
-    quick: bool, output: Path | None, parts: tuple[str, ...], one: tuple[str, str, str] | None
+    quick: bool,
+    output: Path,
+    parts: tuple[str, ...],
+    peers: tuple[str, ...],
+    rounds: int | None,
+    work: Path,
+    one: tuple[str, str, str] | None,
 ) -> None:
-    """Measure throughput, durability, memory and resume."""
+    """Measure throughput beside the peers, and what durability costs."""
     if one:
         kind, base_url, number = one
         with tempfile.TemporaryDirectory() as folder:
-            found = asyncio.run(_measure(kind, base_url, int(number), Path(folder)))
+            found = asyncio.run(measure(kind, base_url, int(number), Path(folder)))
         click.echo(json.dumps(found))
         return
-    count, rounds = (1000, 1) if quick else (5000, 5)
-    measure: dict[str, Callable[[], dict[str, Any]]] = {
-        "throughput": lambda: rates(count, rounds, 0.0, ("bare", "forgetful", "store")),
-        "durability": lambda: rates(
-            count // 2, rounds, 0.2 if not quick else 0.05, ("forgetful", "store")
-        ),
-        "memory": lambda: memory((1000, 3000) if quick else (1000, 10_000, 100_000)),
-        "resume": lambda: resumed(20_000 if quick else 1_000_000),
-    }
+    count, times = (1000, 1) if quick else (5000, rounds or 5)
+    slow = 0.05 if quick else 0.2
+    if not peers and not quick:
+        peers = tuple(PEERS)
     results: dict[str, Any] = {}
-    for name in parts or tuple(measure):
-        results[name] = measure[name]()
-        click.echo(f"{name}: {json.dumps(results[name])}")
-    if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    for name in parts or ("throughput", "durability", "durability_raw"):
+        if name == "throughput":
+            found = throughput(count, times, work, peers)
+            click.echo(table(found))
+            click.echo(f"{found['ratio']} times the best peer ({found['best_peer']})")
+        else:
+            found = durability(count, times, work, slow if name == "durability" else 0.0)
+            click.echo(
+                f"{name}: the store costs {found['cost']:.1%} at {found['latency']} s a reply"
+            )
+        results[name] = found
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,8 +44,11 @@ class Book:
     broken: int = 0  # worked on, but the reply was spoilt on its way
     in_flight: int = 0
     most_in_flight: int = 0
+    first: float = 0.0  # when the first request came
+    last: float = 0.0  # when the last one was done with
 
     def open(self, raw: bytes) -> bytes:
+        self.first = self.first or time.perf_counter()
         digest = hashlib.blake2b(raw, digest_size=16).digest()
         self.tries[digest] += 1
         self.in_flight += 1
@@ -53,6 +57,7 @@ class Book:
 
     def close(self) -> None:
         self.in_flight -= 1
+        self.last = time.perf_counter()
 
     def report(self) -> bytes:
         return orjson.dumps(
@@ -64,5 +69,6 @@ class Book:
                 "broken": self.broken,
                 "in_flight": self.in_flight,
                 "most_in_flight": self.most_in_flight,
+                "seconds": self.last - self.first,
             }
         )

@@ -1,13 +1,15 @@
 """The fastest server that a test can have: HTTP by hand on asyncio, an answer at once.
 
-``python tests/servers/stub.py [--latency SECONDS]`` prints its port. ``GET /book`` tells what it
-was asked.
+``python tests/servers/stub.py [--latency SECONDS] [--write]`` prints its port. With ``--write`` the
+replies have the form that the request asks for (as in writer.py). ``GET /book`` tells what it was
+asked, and how long that took as it saw it; ``GET /v1/models`` names a model.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,15 +19,18 @@ import orjson
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from servers.answers import Book, completion
+from servers.writer import Writer, read
 
 
 class Connection(asyncio.Protocol):
     """One kept-alive connection."""
 
-    def __init__(self, book: Book, latency: float) -> None:
+    def __init__(self, book: Book, latency: float, writer: Writer | None = None) -> None:
         self.book = book
         self.latency = latency
+        self.writer = writer
         self.buffer = b""
+        self.closing = False
         self.transport: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -41,8 +46,11 @@ class Connection(asyncio.Protocol):
                 return
             raw = self.buffer[end + 4 : end + 4 + size]
             self.buffer = self.buffer[end + 4 + size :]
+            self.closing = b"\r\nconnection: close" in head
             if head.startswith(b"get /book"):
                 self.answer(self.book.report())
+            elif head.startswith(b"get "):
+                self.answer(b'{"object": "list", "data": [{"id": "stub", "object": "model"}]}')
             elif self.latency:
                 digest = self.book.open(raw)
                 loop = asyncio.get_running_loop()
@@ -53,7 +61,14 @@ class Connection(asyncio.Protocol):
     def work(self, raw: bytes, digest: bytes) -> None:
         self.book.paid[digest] += 1
         self.book.close()
-        self.answer(orjson.dumps(completion(orjson.loads(raw), raw)))
+        body = orjson.loads(raw)
+        found = completion(body, raw)
+        if self.writer:
+            system, told, _ = read(body["messages"])
+            seed = hashlib.blake2b(raw, digest_size=16).digest()
+            text = self.writer.reply(body, system, told, seed)
+            found["choices"][0]["message"]["content"] = text
+        self.answer(orjson.dumps(found))
 
     def answer(self, body: bytes) -> None:
         self.transport.write(
@@ -62,12 +77,15 @@ class Connection(asyncio.Protocol):
             + b"\r\n\r\n"
             + body
         )
+        if self.closing:
+            self.transport.close()
 
 
-async def serve(latency: float) -> None:
+async def serve(latency: float, write: bool) -> None:
     book = Book()
+    writer = Writer({}) if write else None
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(book, latency), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Connection(book, latency, writer), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -75,4 +93,6 @@ async def serve(latency: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--latency", type=float, default=0.0)
-    asyncio.run(serve(parser.parse_args().latency))
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    asyncio.run(serve(options.latency, options.write))
