@@ -24,9 +24,9 @@ from generation.tokens import PrefixMeter, TokenCounter
 from schema.relations import Family, names
 
 # Words of a usual reply's parts; English, a token being three quarters of a word.
-_TAIL = "share what happened and find out who else has seen it too"
+_TAIL = "share what happened with people close by"
 _NOTE = "a day out"
-_WHY = "both together solve the problem that I have in mind, one of them alone would not"
+_WHY = "both together solve the problem that I have in mind"
 _PROSE = (
     "A person stands beside a table in a bright room and holds the thing up to the light. "
     "The colours are warm, the surface looks smooth and well made, and a small label can be read. "
@@ -36,7 +36,8 @@ _KEY_LINES = "\n".join(
     [f"{name}: {_NOTE}" for name in ("Concept", "Action", "Object", "Emotion")]
     + [f"Keywords: {_NOTE}, light, table, friends"]
 )
-_PROSE_SHARE = 0.45  # of the longest reply that is allowed
+_PROSE_CHARACTERS = 440  # or, where replies are held shorter than that, this share of the limit:
+_PROSE_SHARE = 0.45
 
 
 @dataclass(slots=True)
@@ -224,7 +225,7 @@ def _stand_in(request: Request) -> Reply:
             system = str(request.messages[0]["content"])
             asked = [name for name in names(Family.SOCIAL) if f"- {name}: " in system]
             return Reply("\n".join(f"{name}: {_TAIL}" for name in asked) or _TAIL)
-    characters = int(reply_room(request) * 4 * _PROSE_SHARE)
+    characters = min(_PROSE_CHARACTERS, int(reply_room(request) * 4 * _PROSE_SHARE))
     return Reply((_PROSE * (characters // len(_PROSE) + 1))[:characters])
 
 
