@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -21,7 +22,7 @@ from kg.directory import Directory
 from schema.errors import BackendError
 from schema.identity import cobuy_id
 from schema.relations import COBUY, SOCIAL
-from tests.door import answer, call, manifest, run
+from tests.door import answer, call, manifest, quick, run
 
 RERUN = "the record does not fit the prompts or the sample: run python -m intentkg.sample.recording"
 
@@ -209,6 +210,25 @@ def test_a_demo_tells_what_the_customer_accepts(demo: tuple[Path, dict[str, Any]
     assert f"The customer accepts {accepted} of {len(VERDICTS)} ({share})" in shown
     assert "preserved" in shown
     assert "intentkg generate" in shown or "/intentkg generate" in shown
+
+
+def test_the_readmes_commands_give_the_same(
+    demo: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step by step, as anybody may go who has files of the same kind."""
+    readme = (sample.FOLDER / "README.md").read_text(encoding="utf-8")
+    block = readme.split("## Reading it by hand")[1].split("```")[1]
+    monkeypatch.chdir(sample.FOLDER)
+    commands = block.strip().splitlines()
+    assert len(commands) == 7
+    for line in commands:
+        program, *words = shlex.split(line.replace("my.kg", str(tmp_path / "my.kg")))
+        assert program == "intentkg"
+        done = call(*words)
+        assert done.returncode == 0, (line, done.stderr)
+    assert quick("status", tmp_path / "my.kg")["counts"] == demo[1]["counts"]
+    ids = {row["id"] for row in evidence(tmp_path / "my.kg")}
+    assert ids == {row["id"] for row in evidence(demo[0])}
 
 
 def test_a_stale_record_ends_the_demo_with_what_to_run(

@@ -35,6 +35,10 @@ def test_wheel_holds_our_packages_and_nothing_else(wheel: Path) -> None:
     assert tops == {"schema", "ingest", "generation", "kg", "queries", "benchmarks", "intentkg"}
     assert any(name.startswith("queries/named/") and name.endswith(".cypher") for name in names)
     assert any(name.startswith("intentkg/sample/") and name.endswith(".png") for name in names)
+    sample = {path.name for path in (ROOT / "intentkg/sample").iterdir() if path.suffix != ".png"}
+    held = {name.split("/")[2] for name in names if name.startswith("intentkg/sample/")}
+    assert {name for name in sample if name.endswith((".jsonl", ".csv", ".md", ".py"))} <= held
+    assert any(name.startswith("generation/prompts/mind/") for name in names)
 
 
 @pytest.mark.slow
@@ -66,6 +70,8 @@ def test_wheel_alone_runs_the_demo(wheel: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    counts = json.loads(result.stdout)["counts"]
+    report = json.loads(result.stdout)
+    counts = report["counts"]
     assert counts["posts"] and counts["cobuys"] and counts["assertions"]
+    assert report["generated"]["miko"]["intentions"] and report["generated"]["mind"]["accepted"]
     assert (tmp_path / "demo.kg" / "kb.json").exists()
