@@ -41,6 +41,8 @@ Reason = Literal[
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
+_HASHER = hashlib.blake2b(digest_size=16, person=b"rq")
+
 # The next run asks these again without being told: nothing was learnt about the request.
 TRANSIENT: frozenset[Reason] = frozenset({"transport", "rate_limit", "server"})
 
@@ -99,8 +101,9 @@ class Request:
     def key(self) -> str:
         """``rq_`` and 32 hexadecimal digits: BLAKE2b over the canonical JSON of the request."""
         if self._key is None:
-            digest = hashlib.blake2b(self.canonical(), digest_size=16, person=b"rq").hexdigest()
-            object.__setattr__(self, "_key", "rq_" + digest)
+            hasher = _HASHER.copy()  # quicker than a new one
+            hasher.update(self.canonical())
+            object.__setattr__(self, "_key", "rq_" + hasher.hexdigest())
         assert self._key is not None
         return self._key
 

@@ -41,10 +41,12 @@ class Lookup:
 
     def many(self, keys: Sequence[bytes]) -> list[Outcome | None]:
         """Give the outcomes of requests in their order, None where there is none."""
+        outcome, rows = store_rows.outcome, self._rows
+        if all(map(rows.__contains__, keys)):
+            return [outcome(rows[key]) for key in keys]
         found: dict[bytes, Sequence[Any]] = {}
         left: Sequence[bytes] = keys
         while left:
-            rows = self._rows
             found.update((key, rows[key]) for key in left if key in rows)
             left = [key for key in left if key not in found]
             if not left or self._find(left[0]) is None or left[0] not in rows:
@@ -55,7 +57,6 @@ class Lookup:
             for key, number, *row in self._connection.execute(wanted, part).fetchall():
                 found[key] = row
                 self._met(number)
-        outcome = store_rows.outcome
         return [outcome(found[key]) if key in found else None for key in keys]
 
     def forget(self, keys: Iterable[bytes]) -> None:
