@@ -68,7 +68,8 @@ class Heads:
         self._table: Table = "posts" if kind == "Post" else "cobuys"
 
     def __enter__(self) -> Self:
-        tables: tuple[Table, ...] = ("posts",) if self._kind == "Post" else ("cobuys", "products")
+        heads: tuple[Table, ...] = ("posts",) if self._kind == "Post" else ("cobuys", "products")
+        tables = (*heads, "assertions")
         with self._reading():
             self._sql = connect(self._directory, tables=tables, memory="512MB")
         try:
@@ -97,7 +98,12 @@ class Heads:
         return self._number(f"SELECT count(DISTINCT id) FROM {self._chosen}") - self.count()
 
     def rows(
-        self, *, limit: int | None = None, sampled: bool = False, pictured: bool = False
+        self,
+        *,
+        limit: int | None = None,
+        sampled: bool = False,
+        pictured: bool = False,
+        known_to: str | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Yield the heads, sorted by id.
 
@@ -110,11 +116,18 @@ class Heads:
             all.
         pictured
             Only those with an image.
+        known_to
+            Those last about which this source of evidence has said something already.
         """
         order = "md5(id)" if sampled else "id"
         query = f"{self._heads(pictured=pictured)} ORDER BY {order}"
         if limit is not None:
             query += f" LIMIT {int(limit)}"
+        if known_to is not None:
+            query = (
+                f"SELECT * FROM ({query}) ORDER BY id IN (SELECT head_id FROM assertions WHERE "
+                f"head_type = {quote(self._kind)} AND source = {quote(known_to)}), {order}"
+            )
         with self._reading():
             for batch in stream(self._sql, query, rows=_BATCH):
                 found = batch.to_pylist()

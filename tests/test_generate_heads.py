@@ -15,7 +15,7 @@ from kg.heads import Heads
 from schema.errors import UsageError
 from schema.identity import cobuy_id
 from tests.generate_world import blob, clean, make_kb, shown, stored
-from tests.graph_samples import cobuy, commit, new_directory, post, product
+from tests.graph_samples import cobuy, commit, evidence, new_directory, post, product
 from tests.tiny_models import vision_model
 
 
@@ -47,6 +47,27 @@ def test_posts_come_in_order_as_they_stand_now(tmp_path: Path) -> None:
         Heads(directory, "Post", ids=["test:7"]),
     ):
         pass
+
+
+def test_what_a_source_has_written_about_comes_last(tmp_path: Path) -> None:
+    directory = new_directory(tmp_path)
+    commit(directory, posts=[post(n) for n in range(1, 7)])
+    written = {1: "miko", 2: "miko", 3: "other", 5: "miko"}
+    commit(
+        directory,
+        assertions=[
+            evidence("Post", f"test:{number}", "xWant", f"do {number}", source=source)
+            for number, source in written.items()
+        ],
+    )
+    with Heads(directory, "Post") as heads:
+        found = rows(heads, known_to="miko")
+        assert found == ["test:3", "test:4", "test:6", "test:1", "test:2", "test:5"]
+        assert rows(heads, known_to="nobody's") == rows(heads)
+        # The limit says which heads, whatever is known of them.
+        assert rows(heads, limit=4, known_to="miko") == ["test:3", "test:4", "test:1", "test:2"]
+    with Heads(new_directory(tmp_path / "empty"), "Post") as heads:
+        assert rows(heads, known_to="miko") == []
 
 
 def test_pairs_come_once_with_both_products(tmp_path: Path) -> None:

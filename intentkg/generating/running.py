@@ -230,7 +230,8 @@ class _Run:
     async def _work(self, session: Session) -> None:
         from generation.pipeline import generate as through
 
-        rows = self._heads.rows(limit=self._settings.limit)
+        # A run that goes on asks what is new first; what it knows comes after that.
+        rows = self._heads.rows(limit=self._settings.limit, known_to=self.report.source)
         stream = through(
             session,
             self._pipeline,
