@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ import pytest
 from door import answer, call, quick, run
 
 import intentkg
+from generation.heads import CoBuyHead
+from generation.mind import Scores
 from schema.errors import UsageError
-from schema.relations import COBUY, SOCIAL
+from schema.relations import COBUY, SOCIAL, Relation
 from tests.generate_world import (
     PAIRS,
     TEXTS,
@@ -393,3 +395,37 @@ def test_the_report_reads_well(kb: Path, writer: Server) -> None:
     assert result.returncode == 0
     for word in ("heads:", "3 of 3", "accepted", "preserved", "UsedFor", f"intentkg build {kb}"):
         assert word in result.stdout
+
+
+def test_a_stage_may_be_answered_from_a_record(kb: Path, writer: Server, tmp_path: Path) -> None:
+    few = ["--relation", "UsedFor", "--no-preflight"]
+    generate(kb, writer, "mind", *few)
+    other = make_kb(tmp_path, name="other.kg")
+    manners(writer)
+    record = ["--stage-backend", "filter=replay", "--from-store", kb / "requests.sqlite"]
+    told = generate(other, writer, "mind", *few, *record)
+    assert told["failed"] == {} and len(told["backends"]) == 2
+    assert not any("You play" in text_of(body, "system") for body in asked(writer))
+    assert evidence(other) == evidence(kb)
+
+
+class Length:
+    """A critic that likes long tails."""
+
+    name = "length"
+
+    async def score(self, head: CoBuyHead, tails: Sequence[tuple[Relation, str]]) -> list[Scores]:
+        return [Scores(0.9, len(text) / 100) for _, text in tails]
+
+
+def test_a_critic_comes_through_python(kb: Path, writer: Server) -> None:
+    with intentkg.open(kb) as base:
+        options = {"base_url": writer.base_url, "relations": ["UsedFor", "Open"]}
+        report = base.generate(
+            "mind", model="m", filter="critic", critic=Length(), threshold=0.25, **options
+        )
+        role = base.generate("mind", model="m", **options)
+    rows = [row for row in evidence(kb) if row["source"] == report.source]
+    assert report.source.startswith("mind-critic-") and len(rows) == 6
+    assert all(row["accepted"] == (row["typicality"] >= 0.25) for row in rows)
+    assert role.written.refused == 0 and len(evidence(kb)) == 12

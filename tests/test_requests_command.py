@@ -131,6 +131,9 @@ def test_failures_and_strangers_in_an_answer_are_counted(
     assert told["failures"] == {"transport": 1, "bad_request": 1}
     assert [row["row"] for row in told["refused"]] == [4, 5]
     assert "not exported" in told["refused"][0]["reason"] and told["refused"][0]["fix"]
+    strange = tmp_path / "strange.jsonl"
+    strange.write_text(json.dumps(stranger) + "\n", encoding="utf-8")
+    assert call("requests", "import", kb, strange).returncode == 1
     shown = call("requests", "import", kb, answer)
     assert "row 4" in shown.stdout and shown.returncode == 0
     # What expired goes out again by itself; the other only if one wants it to.
