@@ -9,7 +9,12 @@
     A store with a million finished requests. Seconds from opening it until a new request has been
     answered that stands before the finished ones, and until one that stands behind all of them,
     whose outcomes all come out first; through the runner, and through a pipeline of one question.
-    ``open`` is the store alone. ``miko`` is the same through MIKO on posts, per million requests.
+    ``open`` is the store alone. ``miko`` is what MIKO takes to go through posts that it has done,
+    per million requests: to read their replies anew and to make the rows again.
+``command``
+    A knowledge base with a million assertions of a pipeline, a million finished requests, and one
+    new post, whose id comes last: seconds from starting a process that runs `generate` until the
+    server has the post's first request, imports included. `kg.heads` puts what is new first.
 
 Goals: memory flat; a new request on its way within 5 s.
 """
@@ -21,6 +26,9 @@ import gc
 import itertools
 import json
 import resource
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -47,6 +55,7 @@ from generation.pipeline import generate
 from generation.requests import Reply
 from generation.runner import Session
 from generation.store import RequestStore
+from schema.records import Rows
 
 NEW = 10**9  # the number of a prompt that no store has yet
 
@@ -184,6 +193,51 @@ def resumed(count: int, posts_requests: int) -> dict[str, Any]:
     return {"finished": count, "load": before, "goal_s": 5.0, **found}
 
 
+# -- through the command --------------------------------------------------------------------------
+
+_WORDS = "Nobody has written about this post before."
+_GENERATE = """
+import sys, intentkg
+kb = intentkg.open(sys.argv[1])
+kb.generate("miko", model="stub", base_url=sys.argv[2], evidence_source="recombined",
+            images=False, preflight=False)
+"""
+
+
+def command(count: int, work: Path) -> dict[str, Any]:
+    """Seconds until a new post's first request, in a knowledge base of that size."""
+    from benchmarks.performance import recombine
+    from kg.directory import Directory
+    from kg.truth import Transaction
+
+    source = recombine.knowledge_base(work / f"recombined-{count}.kg", count)
+    with tempfile.TemporaryDirectory(dir=work) as folder, serving("stub", "--write") as server:
+        root = Path(folder) / "copy.kg"
+        shutil.copytree(source.root, root)
+        with Transaction(Directory(root), "benchmark") as transaction:
+            for item in recombine.rows(1, seed=1, first=NEW):
+                if item.table == "posts":
+                    rows = [row | {"text": _WORDS} for row in item.batch.to_pylist()[:1]]
+                    batch = pa.RecordBatch.from_pylist(rows, schema=item.batch.schema)
+                    transaction.add(Rows("posts", batch, item.lines[:1], item.file))
+            transaction.commit()
+        fill(root / "requests.sqlite", count)
+        before = load()
+        began = time.perf_counter()
+        words = [sys.executable, "-c", _GENERATE, str(root), server.base_url]
+        with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None and not server.book()["tries"]:
+                time.sleep(0.005)
+            seconds = time.perf_counter() - began
+            time.sleep(1)
+            process.kill()
+        with RequestStore(root / "requests.sqlite", mode="read") as store:
+            asked = [row.request for row in store.rows(stage="miko.key_information")]
+    if not any(_WORDS in str(request.messages) for request in asked):
+        raise RuntimeError("the new post was not among the first")
+    return {"assertions": count, "finished": count, "seconds": round(seconds, 2), "load": before}
+
+
 async def _one(kind: str, base_url: str, count: int, folder: Path) -> dict[str, Any]:
     backend = OpenAIBackend(base_url=base_url)
     try:
@@ -205,7 +259,7 @@ async def _one(kind: str, base_url: str, count: int, folder: Path) -> dict[str, 
     help="Where the figures are written as JSON.",
 )
 @click.option("--part", "parts", multiple=True, help="Only that part; may be repeated.")
-@click.option("--finished", type=int, help="Finished requests of the part resume.")
+@click.option("--finished", type=int, help="Finished requests of resume and command.")
 @click.option("--one", nargs=3, hidden=True)
 def main(
     quick: bool,
@@ -222,8 +276,10 @@ def main(
         click.echo(json.dumps(found))
         return
     results: dict[str, Any] = {}
-    for name in parts or ("memory", "resume"):
-        if name == "memory":
+    for name in parts or ("memory", "resume", "command"):
+        if name == "command":
+            results[name] = command(finished or (10_000 if quick else 1_000_000), ROOT / ".bench")
+        elif name == "memory":
             results[name] = memory((1000, 4000) if quick else (1000, 10_000, 100_000))
         else:
             count = finished or (20_000 if quick else 1_000_000)
