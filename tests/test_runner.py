@@ -1,14 +1,11 @@
-"""Runs against real servers on loopback: each request once, within bounds, stopped cleanly."""
+"""Runs against real servers on loopback: each request once, within bounds."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
-import subprocess
-import sys
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +14,20 @@ from servers import Server, faulty, stub
 
 from generation.backends.openai import OpenAIBackend
 from generation.budget import Budget
-from generation.lane import Lane, Patience
+from generation.lane import Lane
 from generation.limits import Gate, Limits
 from generation.pricing import Prices, Rate
-from generation.requests import Failure, Image, Outcome, Reply, Request, image, user
-from generation.runner import Session, run, stop_on_signals
+from generation.requests import Failure, Image, Reply, Request, image, user
+from generation.runner import Session, run
 from generation.store import RequestStore
 from schema.errors import (
     BackendError,
     BudgetReachedError,
-    DiskFullError,
-    IntentKGError,
-    InterruptedRunError,
     ModelNotFoundError,
     ServerUnreachableError,
     UsageError,
 )
-
-ROOT = Path(__file__).resolve().parent.parent
-QUICK = Patience(first_wait=0.02, longest_wait=0.1)
-
-
-def ask(number: int, **changes: Any) -> Request:
-    return Request("stub", [user(f"Why was item {number} bought?")], {"max_tokens": 32}, **changes)
-
-
-def asks(count: int) -> Iterator[Request]:
-    return (ask(number) for number in range(count))
+from tests.runner_world import QUICK, ask, asks, collect, go, texts
 
 
 @pytest.fixture(scope="module")
@@ -56,30 +40,6 @@ def fast() -> Iterator[Server]:
 def store(tmp_path: Path) -> Iterator[RequestStore]:
     with RequestStore(tmp_path / "requests.sqlite", reserve=0) as opened:
         yield opened
-
-
-def go[T](server: Server, main: Callable[[OpenAIBackend], Awaitable[T]], **options: Any) -> T:
-    async def whole() -> T:
-        backend = OpenAIBackend(base_url=server.base_url, **options)
-        try:
-            return await main(backend)
-        finally:
-            await backend.aclose()
-
-    return asyncio.run(whole())
-
-
-def collect(server: Server, store: RequestStore, requests: Any, **options: Any) -> list[Any]:
-    async def main(backend: OpenAIBackend) -> list[Any]:
-        options.setdefault("patience", QUICK)
-        return [pair async for pair in run(requests, backend, store, **options)]
-
-    return go(server, main)
-
-
-def texts(pairs: list[tuple[Request, Outcome]]) -> dict[str, str]:
-    assert all(isinstance(outcome, Reply) for _, outcome in pairs), pairs
-    return {request.key: outcome.text for request, outcome in pairs}  # type: ignore[union-attr]
 
 
 # -- each once ------------------------------------------------------------------------------------
@@ -422,193 +382,3 @@ def test_the_gate_shrinks_on_refusals_and_grows_back() -> None:
         assert gate.bound == 64
 
     asyncio.run(main())
-
-
-# -- stopping -------------------------------------------------------------------------------------
-
-
-def test_stopping_awaits_what_is_in_flight_and_a_second_run_goes_on(store: RequestStore) -> None:
-    with faulty(latency=[0.1, 0.2]) as server:
-
-        async def main(backend: OpenAIBackend) -> int:
-            async with Session(backend, store, concurrency=20) as session:
-                count = 0
-                with pytest.raises(InterruptedRunError) as caught:
-                    async for _ in session.run(asks(1000)):
-                        count += 1
-                        if count == 30:
-                            session.stop()
-                assert "goes on" in (caught.value.fix or "")
-                return count
-
-        count = go(server, main)
-        assert 30 <= count <= 60
-        assert server.book()["paid"] == count == len(store)
-        server.set_faults()
-        collect(server, store, asks(100))
-        assert server.book()["repeated"] == 0
-
-
-def test_what_does_not_come_within_the_grace_period_is_called_off(store: RequestStore) -> None:
-    with faulty(latency=[30, 30]) as server:
-
-        async def main(backend: OpenAIBackend) -> int:
-            async with Session(backend, store, patience=Patience(grace=0.3)) as session:
-                asyncio.get_running_loop().call_later(0.3, session.stop)
-                with pytest.raises(InterruptedRunError):
-                    async for _ in session.run(asks(10)):
-                        pass
-                return session.stats.lost
-
-        began = time.monotonic()
-        assert go(server, main) == 10
-        assert time.monotonic() - began < 5
-
-
-RUN = """
-import asyncio, sys
-from generation.backends.openai import OpenAIBackend
-from generation.requests import Request, user
-from generation.runner import Session, stop_on_signals
-from generation.store import RequestStore
-from schema.errors import InterruptedRunError
-
-async def main():
-    backend = OpenAIBackend(base_url=sys.argv[1])
-    with RequestStore(sys.argv[2]) as store:
-        async with Session(backend, store) as session:
-            with stop_on_signals(session):
-                try:
-                    requests = (Request("stub", [user(f"{n}")]) for n in range(10**6))
-                    print("running", flush=True)
-                    async for _ in session.run(requests):
-                        pass
-                except InterruptedRunError as error:
-                    print("stopped:", error, flush=True)
-    await backend.aclose()
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_stops_cleanly(number: signal.Signals, tmp_path: Path) -> None:
-    path = tmp_path / "requests.sqlite"
-    with faulty(latency=[0.05, 0.1]) as server:
-        process = subprocess.Popen(
-            [sys.executable, "-c", RUN, server.base_url, str(path)],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert process.stdout
-        process.stdout.readline()
-        while server.book()["paid"] < 100:
-            time.sleep(0.02)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=20)
-        assert process.returncode == 0
-        assert out.startswith("stopped:")
-        assert err == ""
-        with RequestStore(path) as store:
-            assert len(store) == server.settled_book()["paid"]
-            assert store.check() == []
-
-
-def test_an_error_in_a_pipeline_is_raised_and_leaves_nothing_running(
-    fast: Server, store: RequestStore
-) -> None:
-    async def main(backend: OpenAIBackend) -> set[Any]:
-        async with Session(backend, store) as session:
-
-            async def pipeline(head: int) -> None:
-                await session.ask(ask(head))
-                if head == 20:
-                    raise ZeroDivisionError
-
-            with pytest.raises(ZeroDivisionError):
-                async for _ in session.map(pipeline, range(1000)):
-                    pass
-        await asyncio.sleep(0.05)
-        return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
-
-    assert go(fast, main) == set()
-
-
-def test_a_consumer_that_stops_listening_leaves_nothing_running(
-    fast: Server, store: RequestStore
-) -> None:
-    async def main(backend: OpenAIBackend) -> None:
-        stream = run(asks(1000), backend, store)
-        async for _ in stream:
-            break
-        await stream.aclose()
-        await asyncio.sleep(0.05)
-        assert len(asyncio.all_tasks()) == 1
-
-    go(fast, main)
-    assert store.check() == []
-
-
-def test_a_full_disk_stops_the_run_and_keeps_what_was_stored(fast: Server, tmp_path: Path) -> None:
-    with RequestStore(tmp_path / "requests.sqlite", reserve=0) as store:
-        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-        store._connection.execute(f"PRAGMA max_page_count = {pages + 200}")
-        with pytest.raises(DiskFullError) as caught:
-            collect(fast, store, asks(20_000))
-        assert "make room" in (caught.value.fix or "")
-        kept = len(store)
-        assert kept > 100
-    with RequestStore(tmp_path / "requests.sqlite") as store:
-        assert store.check() == []
-        assert len(store) == kept
-        before = fast.book()["paid"]
-        collect(fast, store, asks(kept))
-        # Only what had come when the disk was full is asked again.
-        assert fast.book()["paid"] - before <= 64
-
-
-def test_progress_and_figures(fast: Server, store: RequestStore) -> None:
-    told: list[tuple[int, int]] = []
-    collect(fast, store, asks(50))
-    collect(
-        fast, store, asks(150), progress=lambda stats: told.append((stats.known, stats.replies))
-    )
-    assert told[-1] == (50, 100)
-
-
-def test_the_budget_is_read_as_people_write_it() -> None:
-    assert Budget.parse("0.5 usd") == Budget(money=0.5)
-    assert Budget.parse("200 Requests, 1.5M tokens") == Budget(requests=200, tokens=1_500_000)
-    for text in ("", "much", "5 apples", "1,2", "-3", "1 usd, 2 eur"):
-        with pytest.raises(UsageError):
-            Budget.parse(text)
-
-
-def test_prices_are_read_and_a_bad_file_is_explained(tmp_path: Path) -> None:
-    file = tmp_path / "prices.toml"
-    file.write_text(
-        'currency = "EUR"\n["gpt*"]\ninput = 1\noutput = 2\n["gpt-big"]\ninput = 10\n'
-        "cached_input = 1\noutput = 20\n",
-        encoding="utf-8",
-    )
-    prices = Prices.load(file)
-    assert prices.currency == "EUR"
-    assert prices.rate("gpt-small") == Rate(1.0, 1.0, 2.0)
-    assert prices.rate("gpt-big") == Rate(10.0, 1.0, 20.0)
-    assert prices.rate("llama") is None
-    for text in ("not toml", '["m"]\ninput = -1\noutput = 1', '["m"]\ninput = 1', "m = 3"):
-        file.write_text(text, encoding="utf-8")
-        with pytest.raises(IntentKGError) as caught:
-            Prices.load(file)
-        assert str(file) in str(caught.value)
-        assert caught.value.fix
-
-
-def test_the_handlers_of_signals_are_put_back(fast: Server, store: RequestStore) -> None:
-    async def main(backend: OpenAIBackend) -> None:
-        before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-        async with Session(backend, store) as session:
-            with stop_on_signals(session):
-                assert signal.getsignal(signal.SIGTERM) != before[1]
-        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
-
-    go(fast, main)
