@@ -148,11 +148,12 @@ def generate(base: KnowledgeBase, pipeline: str, show: _Steps, progress: output.
             f"The customer accepts {counts['accepted']:,} of {judged:,} "
             f"({counts['accepted'] / judged:.0%}), and fewest of these:"
         )
-        rates = sorted(tally.relations, key=lambda name: (tally.preserved(name) or 0.0, name))
-        found = [(name, tally.relations[name], tally.preserved(name)) for name in rates[:LEAST]]
+        rates = [(tally.preserved(name), name) for name in tally.relations]
+        fewest = sorted((rate, name) for rate, name in rates if rate is not None)[:LEAST]
+        found = [(rate, name, tally.relations[name]) for rate, name in fewest]
         show.table(
             ["relation", "written", "accepted", "preserved"],
-            [(name, c["kept"], c["accepted"], f"{rate or 0:.0%}") for name, c, rate in found],
+            [(name, c["kept"], c["accepted"], f"{rate:.0%}") for rate, name, c in found],
         )
     return report
 
