@@ -24,7 +24,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import resource
 import statistics
 import subprocess
 import tempfile
@@ -81,8 +80,7 @@ async def measure(kind: str, base_url: str, count: int, folder: Path) -> dict[st
     await backend.aclose()
     if done != count:
         raise RuntimeError(f"{count} requests gave {done} replies")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "replies": done, "peak_mb": peak / 1024}
+    return {"seconds": seconds, "replies": done}
 
 
 def turn(name: str, count: int, latency: float, work: Path) -> dict[str, Any]:
@@ -91,8 +89,8 @@ def turn(name: str, count: int, latency: float, work: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``rate`` by its own clock and ``by_server`` in requests a second, ``peak_mb``, ``load``
-        before it; or ``error``.
+        ``rate`` by its own clock and ``by_server`` in requests a second, ``load`` before it; or
+        ``error``.
     """
     before = load()
     words = ("--latency", str(latency))
@@ -111,7 +109,6 @@ def turn(name: str, count: int, latency: float, work: Path) -> dict[str, Any]:
     return {
         "rate": round(count / found["seconds"], 1),
         "by_server": round(count / book["seconds"], 1),
-        "peak_mb": round(found["peak_mb"], 1),
         "load": before,
     }
 
@@ -192,16 +189,15 @@ def durability(count: int, rounds: int, work: Path, latency: float) -> dict[str,
 def table(found: dict[str, Any]) -> str:
     """Format medians as a Markdown table."""
     lines = [
-        "| who | requests/s | by the server's clock | peak | load | how |",
-        "|---|--:|--:|--:|--:|---|",
+        "| who | requests/s | by the server's clock | load | how |",
+        "|---|--:|--:|--:|---|",
     ]
     for name, row in found["median"].items():
         how = PEERS[name].how if name in PEERS else ""
         lines.append(
-            f"| {name} | {row['rate']:,.0f} | {row['by_server']:,.0f} "
-            f"| {row['peak_mb']:.0f} MB | {row['load']} | {how} |"
+            f"| {name} | {row['rate']:,.0f} | {row['by_server']:,.0f} | {row['load']} | {how} |"
         )
-    lines += [f"| {name} | – | – | – | – | {why} |" for name, why in found["errors"].items()]
+    lines += [f"| {name} | – | – | – | {why} |" for name, why in found["errors"].items()]
     return "\n".join(lines)
 
 

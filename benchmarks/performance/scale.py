@@ -25,7 +25,6 @@ import asyncio
 import gc
 import itertools
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -46,6 +45,7 @@ from benchmarks.performance.workload import (
     Short,
     fresh,
     load,
+    peak_mb,
     posts,
     prompts,
 )
@@ -79,8 +79,7 @@ async def _memory(kind: str, backend: OpenAIBackend, count: int, folder: Path) -
             asked = session.stats.asked
     if asked != count:
         raise RuntimeError(f"{asked} requests instead of {count}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"peak_mb": round(peak / 1024, 1)}
+    return {"peak_mb": peak_mb()}
 
 
 def memory(sizes: tuple[int, ...]) -> dict[str, Any]:

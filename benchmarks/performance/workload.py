@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -193,6 +194,19 @@ def fresh(module: str, *words: str) -> dict[str, Any]:
     )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+def peak_mb() -> float:
+    """Give the most memory that this process has had, in MB.
+
+    Not ``ru_maxrss``: on Linux that begins with what the parent had when it forked.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return round(int(line.split()[1]) / 1024, 1)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def load() -> float:

@@ -6,8 +6,8 @@ on its first use; its script is started there by its path and imports nothing of
     python run_NAME.py BASE_URL PROMPTS FOLDER CONCURRENCY
 
 PROMPTS is a text file with one prompt a line, FOLDER an empty one. The script puts every prompt to
-the server, waits for all replies and prints ``{"seconds", "replies", "peak_mb"}``: the seconds from
-its first call to having all replies in hand (imports do not count), and how many different ones.
+the server, waits for all replies and prints ``{"seconds", "replies"}``: the seconds from its first
+call to having all replies in hand (imports do not count), and how many different ones.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -85,8 +84,7 @@ async def _run(name: str, base_url: str, texts: list[str], concurrency: int) -> 
         began = time.perf_counter()
         await asyncio.gather(*(work() for _ in range(concurrency)))
         seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "replies": len(replies), "peak_mb": peak}
+    return {"seconds": seconds, "replies": len(replies)}
 
 
 def main() -> None:

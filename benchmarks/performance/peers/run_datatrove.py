@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -45,8 +44,7 @@ def main() -> None:
     for file in Path(folder, "out").glob("*.jsonl"):
         for line in file.read_text(encoding="utf-8").splitlines():
             replies.add(json.loads(line)["metadata"]["rollout_results"][0]["text"])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "replies": len(replies), "peak_mb": peak}))
+    print(json.dumps({"seconds": seconds, "replies": len(replies)}))
 
 
 if __name__ == "__main__":
