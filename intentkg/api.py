@@ -13,12 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from intentkg.generating.verbs import Generating
 from kg.directory import Directory
 from schema.errors import IntentKGError
 
 if TYPE_CHECKING:
-    from intentkg.generating.report import Report
-    from intentkg.generating.running import OnProgress
     from kg.build import BuildReport
     from kg.embed import Embedder
     from kg.findings import Finding
@@ -31,7 +30,7 @@ Progress = Callable[[str, int, int | None], None]
 __all__ = ["IntentKGError", "KnowledgeBase", "build", "open"]
 
 
-class KnowledgeBase:
+class KnowledgeBase(Generating):
     """One knowledge base on disk.
 
     Use :func:`open`; a context manager closes what it opened.
@@ -200,55 +199,6 @@ class KnowledgeBase:
         from intentkg.intake import take_in
 
         return take_in(self.directory, files, kind="intentions", format=format, **options)
-
-    def generate(
-        self,
-        pipeline: str,
-        *,
-        model: str,
-        backend: str = "openai",
-        models: Mapping[str, str] | None = None,
-        progress: OnProgress | None = None,
-        **options: Any,
-    ) -> Report:
-        """Write intentions with models: records → requests → assertions.
-
-        What is in the request store already costs nothing; a run that was broken off goes on
-        where it stopped.
-
-        Parameters
-        ----------
-        pipeline
-            ``miko`` (posts) or ``mind`` (co-buys).
-        model, models
-            The model, and by stage where another one is to be asked.
-        backend
-            ``openai``, ``vllm``, ``transformers`` or ``replay``.
-        progress
-            Called with the figures so far, the heads done and the heads in all.
-        **options
-            Everything else: see :class:`intentkg.generating.settings.Settings`.
-
-        Returns
-        -------
-        Report
-            What was done; `stopped` tells if the budget or a person ended the run early.
-
-        Raises
-        ------
-        UsageError
-            If the options are wrong.
-        IntentKGError
-            What kept the run from beginning or broke it off. Replies are never lost by it.
-        """
-        from intentkg.generating.running import generate, is_planned
-        from intentkg.generating.settings import settle
-
-        settings = settle(pipeline, model=model, backend=backend, models=models or {}, **options)
-        report = generate(self.directory, settings, progress=progress)
-        if report.stopped and not is_planned(report.stopped):
-            raise report.stopped
-        return report
 
     def build(self, *, fresh: bool = False, progress: Progress | None = None) -> BuildReport:
         """Bring the graph and the vectors up to date with the truth.

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from door import answer, call, quick, run
+from door import answer, call, manifest, quick, run
 
 import intentkg
 from generation.heads import CoBuyHead
 from generation.mind import Scores
+from kg.directory import Directory
 from schema.errors import UsageError
 from schema.relations import COBUY, SOCIAL, Relation
 from tests.generate_world import (
@@ -28,6 +31,7 @@ from tests.generate_world import (
     stored,
     words,
 )
+from tests.graph_samples import cobuy, commit, product
 from tests.pipeline_world import asked, manners, pictures_of, text_of
 from tests.servers import Server, serving
 
@@ -139,6 +143,55 @@ def test_python_within_a_running_loop(kb: Path, writer: Server) -> None:
     assert asyncio.run(notebook()) == 4
 
 
+def test_python_estimates_and_sends_batches(kb: Path, writer: Server, tmp_path: Path) -> None:
+    with intentkg.open(kb) as base:
+        told = base.estimate("mind", model="m", rate=10)
+        assert told["requests"] == 124 and told["seconds"] == 12.4
+        done = base.export_requests(tmp_path / "out.jsonl", "miko", model="m", images=False)
+        assert done.written == 3
+        (tmp_path / "in.jsonl").write_text("{}", encoding="utf-8")
+        assert base.import_requests(tmp_path / "in.jsonl").refused[0].row == 1
+    assert asked(writer) == []
+
+
+def test_rows_are_committed_on_the_way_and_wait_for_another_writer(
+    kb: Path, writer: Server, tmp_path: Path
+) -> None:
+    other = make_kb(tmp_path, name="other.kg")
+    generate(other, writer, "mind")
+    locked = threading.Event()
+
+    def hold() -> None:
+        with Directory(kb).write("ingest"):
+            locked.set()
+            time.sleep(1.5)
+
+    holding: list[threading.Thread] = []
+
+    def progress(stats: Any, done: int, total: int) -> None:
+        if not holding:  # the preflight is over, the rows are still to come
+            holding.append(threading.Thread(target=hold))
+            holding[0].start()
+            locked.wait()
+
+    with intentkg.open(kb) as base:
+        report = base.generate(
+            "mind",
+            model="m",
+            base_url=writer.base_url,
+            commit_rows=10,
+            concurrency=2,
+            preflight=False,
+            progress=progress,
+        )
+    holding[0].join()
+    assert report.seconds > 1
+    assert len(manifest(kb)["tables"]["assertions"]) > 2
+    assert report.written.added == len(evidence(kb)) == 60
+    assert evidence(kb) == evidence(other)
+    clean(kb)
+
+
 def test_only_some_heads(kb: Path, writer: Server) -> None:
     posts = head_ids(kb, "posts")
     generate(kb, writer, "miko", "--limit", "2")
@@ -157,9 +210,6 @@ def test_only_some_heads(kb: Path, writer: Server) -> None:
 
 def test_pairs_of_unknown_products_are_left_out_and_counted(tmp_path: Path, writer: Server) -> None:
     kb = make_kb(tmp_path, pairs=[*PAIRS, ("B01", "B99")])
-    from kg.directory import Directory
-    from tests.graph_samples import cobuy, commit, product
-
     commit(Directory(kb), products=[product("B98", None)], cobuys=[cobuy("B01", "B98")])
     report = generate(kb, writer, "mind", "--relation", "UsedFor")
     assert (report["heads"], report["heads_left_out"]) == (4, 1)

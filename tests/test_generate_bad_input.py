@@ -156,12 +156,15 @@ def test_a_post_that_gives_orders_stays_data(tmp_path: Path, writer: Server) -> 
         (["-m", "m", "--backend-option", "speed=fast"], 2, "backend 'openai'"),
         (["-m", "m", "--backend", "replay", "--from-store", "NOWHERE.jsonl"], 1, "NOWHERE"),
         (["-m", "m", "--api-key-env", "NO_SUCH_VARIABLE"], 1, "export NO_SUCH_VARIABLE"),
+        (["-m", "m", "--backend", "transformers"], 2, "leave out --base-url"),
+        (["-m", "m", "--from-store", "x.jsonl"], 2, "--backend replay"),
         (["-m", "m", "--show-prompt", "poem"], 2, "no stage 'poem'"),
         ([], 2, "no model is named"),
     ],
 )
 def test_wrong_options(kb: Path, writer: Server, options: list[str], code: int, said: str) -> None:
-    result = refused(kb, "-p", "miko", *options, "--base-url", writer.base_url)
+    address = [] if "replay" in options else ["--base-url", writer.base_url]
+    result = refused(kb, "-p", "miko", *options, *address)
     assert result.returncode == code, result.stderr
     assert said in result.stderr
     assert result.stdout == "" or code == 1

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 STORE = "requests.sqlite"
 _PATIENCE_AFTER_STOP = 60.0  # seconds to wait for another writer once the run was stopped
+_BATCH_ROWS = 256  # few, so that rows of a slow model do not wait for company too long
 _EXAMPLES = 200  # characters of a failure's words
 
 
@@ -70,16 +71,29 @@ def run_async[T](work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     found: list[T] = []
     failed: list[BaseException] = []
+    started: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+
+    async def told() -> T:
+        task = asyncio.current_task()
+        assert task
+        started.append((asyncio.get_running_loop(), task))
+        return await work
 
     def inside() -> None:
         try:
-            found.append(asyncio.run(work))
+            found.append(asyncio.run(told()))
         except BaseException as error:
             failed.append(error)
 
     thread = threading.Thread(target=inside, name="intentkg generate")
     thread.start()
-    thread.join()
+    try:
+        thread.join()
+    except BaseException:  # Ctrl-C: nothing may go on being paid for
+        for loop, task in started:
+            loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        raise
     if failed:
         raise failed[0]
     return found[0]
@@ -142,7 +156,7 @@ class _Run:
         self._heads = heads
         self._servers = servers
         self._tally = Tally()
-        self._committer = Committer(directory)
+        self._committer = Committer(directory, every_rows=settings.commit_rows)
         name = settings.run or f"{pipeline.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         self.report = Report(
             pipeline.name,
@@ -239,6 +253,7 @@ class _Run:
             run=self.report.run,
             source=self.report.source,
             tally=self._tally,
+            batch_rows=min(_BATCH_ROWS, self._settings.commit_rows),
         )
         async with aclosing(stream) as batches:
             async for batch in batches:

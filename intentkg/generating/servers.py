@@ -82,15 +82,12 @@ def _used(pipeline: Pipeline[Any]) -> list[str]:
 def _options(settings: Settings, stage: str, model: str) -> tuple[str, dict[str, Any]]:
     """Give the name and the options of the backend of a stage."""
     name = _own(settings, settings.backends, stage) or settings.backend
+    _check(settings, stage, name)
     address = _own(settings, settings.base_urls, stage) or settings.base_url
     options = dict(settings.backend_options) if name == settings.backend else {}
     if name == "openai":
         options |= {"base_url": address, "api_key_env": settings.api_key_env}
         options["structured"] = settings.structured
-    elif address and name != "replay" and stage in settings.base_urls:
-        raise UsageError(
-            f"backend {name!r} has no address", fix=f"leave out the address of stage {stage!r}"
-        )
     elif name == "replay":
         if settings.from_store is None:
             raise UsageError(
@@ -101,6 +98,26 @@ def _options(settings: Settings, stage: str, model: str) -> tuple[str, dict[str,
     else:
         options["model"] = model
     return name, options
+
+
+def _check(settings: Settings, stage: str, name: str) -> None:
+    """See that nothing was said that the backend has no use for."""
+    used = {settings.backend, *settings.backends.values()}
+    if _own(settings, settings.base_urls, stage) and name != "openai":
+        raise UsageError(
+            f"stage {stage!r} has an address, but backend {name!r} has none",
+            fix="leave out the address, or use the backend 'openai' for that stage",
+        )
+    if settings.base_url and "openai" not in used:
+        raise UsageError(
+            f"backend {name!r} has no address",
+            fix="leave out --base-url, or use --backend openai",
+        )
+    if settings.from_store and "replay" not in used:
+        raise UsageError(
+            f"backend {name!r} does not answer from a record",
+            fix="leave out --from-store, or use --backend replay",
+        )
 
 
 def _is_own(settings: Settings, stage: str) -> bool:

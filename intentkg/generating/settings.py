@@ -75,6 +75,8 @@ class Settings:
         judges.
     preflight
         Test the models with one tiny request each first.
+    commit_rows
+        So many rows go into the assertions at once.
     """
 
     pipeline: str
@@ -113,6 +115,7 @@ class Settings:
     run: str | None = None
     evidence_source: str | None = None
     preflight: bool = True
+    commit_rows: int = 100_000
 
     @property
     def head_kind(self) -> HeadKind:
