@@ -33,6 +33,8 @@ _SCHEMA = {
     "required": ["answer"],
     "additionalProperties": False,
 }
+_ROOM = 64  # tokens of the answer
+_LENGTHS = ("max_tokens", "max_completion_tokens", "min_tokens")
 _SHOWN = 12  # names of models in a message
 
 
@@ -47,6 +49,8 @@ class Need:
         name behind it where that stage has a backend of its own.
     stages
         The stages in question.
+    parameters
+        Sampling parameters of the first of them: a server that refuses one says so here.
     """
 
     backend: Backend
@@ -55,6 +59,7 @@ class Need:
     images: bool = False
     schema: bool = False
     stages: list[str] = field(default_factory=list)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def needs[H](
@@ -78,7 +83,8 @@ async def needs[H](
         own = (routes or {}).get(request.stage)
         used = own or backend
         name = f"{STAGE}.{request.stage.rpartition('.')[2]}" if own else STAGE
-        need = found.setdefault((id(used), request.model), Need(used, request.model, name))
+        new = Need(used, request.model, name, parameters=request.parameters)
+        need = found.setdefault((id(used), request.model), new)
         need.images |= bool(request.images)
         need.schema |= request.reply_schema is not None
         if request.stage not in need.stages:
@@ -142,11 +148,12 @@ def _request(need: Need) -> Request:
     if need.images:
         parts.append(image(probe()[0]))
     parts.append("Is there a picture in this message?")
+    parameters = {k: v for k, v in need.parameters.items() if k not in _LENGTHS}
     form = '{"answer": "yes"} or {"answer": "no"}' if need.schema else "yes or no"
     return Request(
         need.model,
         [system(f"Reply with {form} and nothing else."), user(*parts)],
-        {"temperature": 0, "max_tokens": 64},
+        {**parameters, "max_tokens": _ROOM},
         _SCHEMA if need.schema else None,
         stage=need.stage,
     )
@@ -167,6 +174,8 @@ def _judge(need: Need, outcome: Reply | Failure) -> list[str]:
     told = find_json(without_thoughts(outcome.text))
     if isinstance(told, dict) and "answer" in told:
         return []
+    if isinstance(told, dict):
+        return [f"{who} answered the test with JSON, but not in the schema that was asked for"]
     said = " ".join(outcome.text.split())[:80]
     if need.backend.capabilities().reply_schema is False:
         return [f"{who} is not held to a schema; it answered the test with {said!r}"]

@@ -164,3 +164,16 @@ def test_nothing_to_ask_about_is_said(tmp_path: Path, writer: Server) -> None:
     result = refused(*words(kb, writer, "miko")[1:])
     assert "has no posts" in result.stderr and "intentkg ingest" in result.stderr
     assert asked(writer) == []
+
+
+def test_json_in_another_form_is_only_noted(kb: Path, writer: Server) -> None:
+    manners(writer, say={"A test of": '{"hello": "there"}'})
+    report = generate(kb, writer, "miko")
+    assert report["intentions"] == 30
+    assert "not in the schema" in report["warnings"][0]
+
+
+def test_it_is_asked_as_the_run_will_ask(kb: Path, writer: Server) -> None:
+    generate(kb, writer, "mind", "--limit", "1", "--param", "seed=5", "--relation", "Can")
+    (tiny,) = [body for body in asked(writer) if "A test of" in text_of(body)]
+    assert tiny["seed"] == 5 and tiny["temperature"] == 0.2 and tiny["max_tokens"] == 64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kg.directory import Directory
@@ -14,6 +15,7 @@ from schema.records import Rows
 EVERY_ROWS = 100_000
 EVERY_SECONDS = 600.0
 _AGAIN = 0.5  # seconds between two tries for the writer's lock
+_HURRY = 10.0  # seconds to wait for it after a stop
 
 
 @dataclass(slots=True)
@@ -44,7 +46,9 @@ class Committer:
     Parameters
     ----------
     patience
-        Seconds to wait for another writer.
+        Seconds to wait for another writer; after a stop it is no more than ten.
+    is_stopped
+        Says whether the run was stopped.
     """
 
     def __init__(
@@ -54,12 +58,14 @@ class Committer:
         every_rows: int = EVERY_ROWS,
         every_seconds: float = EVERY_SECONDS,
         patience: float = 600.0,
+        is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.written = Written()
         self._directory = directory
         self._every_rows = every_rows
         self._every_seconds = every_seconds
         self._patience = patience
+        self._is_stopped = is_stopped
         self._rows: list[Rows] = []
         self._count = 0
         self._last = time.monotonic()
@@ -82,7 +88,7 @@ class Committer:
             self._last = time.monotonic()
             self._task = asyncio.create_task(self._commit(batch))
 
-    async def finish(self, patience: float | None = None) -> None:
+    async def finish(self) -> None:
         """Commit what is left.
 
         Raises
@@ -90,8 +96,6 @@ class Committer:
         StoreError
             If that is not possible; the next run does it.
         """
-        if patience is not None:
-            self._patience = patience
         await self._settled()
         batch, self._rows, self._count = self._rows, [], 0
         if batch:
@@ -103,13 +107,14 @@ class Committer:
             await task
 
     async def _commit(self, batch: list[Rows]) -> None:
-        until = time.monotonic() + self._patience
+        began = time.monotonic()
         while True:
             try:
                 summary = await asyncio.to_thread(self._write, batch)
                 break
             except LockedError as error:
-                if time.monotonic() >= until:
+                patience = min(self._patience, _HURRY) if self._is_stopped() else self._patience
+                if time.monotonic() - began >= patience:
                     raise LockedError(
                         f"{error.message}; what was generated is not among the assertions yet",
                         fix="wait until it has finished and run the same command again: the "

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     type OnProgress = Callable[[Stats, int, int], None]
 
 STORE = "requests.sqlite"
-_PATIENCE_AFTER_STOP = 60.0  # seconds to wait for another writer once the run was stopped
 _BATCH_ROWS = 256  # few, so that rows of a slow model do not wait for company too long
 _EXAMPLES = 200  # characters of a failure's words
 
@@ -156,7 +155,10 @@ class _Run:
         self._heads = heads
         self._servers = servers
         self._tally = Tally()
-        self._committer = Committer(directory, every_rows=settings.commit_rows)
+        self._session_now: Session | None = None
+        self._committer = Committer(
+            directory, every_rows=settings.commit_rows, is_stopped=self._is_stopped
+        )
         name = settings.run or f"{pipeline.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         self.report = Report(
             pipeline.name,
@@ -183,6 +185,7 @@ class _Run:
                 progress(stats, tally.heads, report.heads)
 
         async with self._session(told) as session:
+            self._session_now = session
             report.stats = session.stats
             signals: Any = contextlib.nullcontext()
             if threading.current_thread() is threading.main_thread():
@@ -194,12 +197,14 @@ class _Run:
                 except IntentKGError as error:
                     report.stopped = error
                 try:
-                    stopped = report.stopped is not None
-                    await self._committer.finish(_PATIENCE_AFTER_STOP if stopped else None)
+                    await self._committer.finish()
                 except IntentKGError as error:
                     report.stopped = report.stopped or error
         report.warnings += session.stats.warnings
         return report
+
+    def _is_stopped(self) -> bool:
+        return bool(self._session_now and self._session_now.stopped)
 
     def _session(self, told: Callable[[Stats], None]) -> Session:
         from generation.lane import Lane
