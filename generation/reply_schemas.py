@@ -2,8 +2,9 @@
 
 They leave a decoder no room to wander: every key is required and stands in a fixed order, nothing
 may be added, every text has a longest length, lists have a longest size. White space between the
-parts is the server's own matter (vLLM: ``--structured-outputs-config '{"disable_any_whitespace":
-true}'``); the prompts ask for one line, and ``max_tokens`` bounds what is left.
+parts is the server's own matter (vLLM: ``--structured-outputs-config '{"backend": "xgrammar",
+"disable_any_whitespace": true}'``); the prompts ask for one line, and ``max_tokens`` bounds what is
+left.
 """
 
 from __future__ import annotations

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.servers.vllm_openai import VllmServer
 
 # A shared machine may pause at any moment: slowness is pytest-timeout's business.
 settings.register_profile("shared", deadline=None)
@@ -19,3 +24,26 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data in {folder}; set INTENTKG_SHARED_DATA to the folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
+    """A real vLLM server with a tiny vision-language model, one for the whole session."""
+    from tests.servers.vllm_openai import serving_tiny
+
+    with serving_tiny(tmp_path_factory.mktemp("vllm-server")) as server:
+        yield server
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what vLLM's server said beside the failure of a test that talks to it."""
+    report = yield
+    server = getattr(item, "funcargs", {}).get("vllm_server")
+    if report.failed and server is not None:
+        from tests.servers.vllm_openai import tail
+
+        report.sections.append(("vLLM's server", tail(server.folder)))
+    return report

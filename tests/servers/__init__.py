@@ -27,6 +27,11 @@ class Server:
         found: dict[str, int] = self._ask("/book", None)
         return found
 
+    def met(self) -> dict[str, int]:
+        """How often each fault of a faulty server was met so far."""
+        found: dict[str, int] = self._ask("/met", None)
+        return found
+
     def set_faults(self, **faults: Any) -> None:
         """Replace the faults of a faulty server."""
         self._ask("/faults", json.dumps(faults).encode())

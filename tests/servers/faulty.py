@@ -16,7 +16,9 @@ run meets the same faults; after `spared` tries a request goes through.
 ``key``            the key it wants
 =================  ==============================================================================
 
-``GET /book`` tells what it was asked; ``POST /faults`` sets faults while it runs.
+``GET /book`` tells what it was asked; ``GET /met`` how often each fault was met, and how many
+replies came after that to a later request (``out_of_order``); ``POST /faults`` sets faults while it
+runs. Before a real server all else goes through unchanged.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import asyncio
 import hashlib
 import socket
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -49,7 +52,10 @@ class Faulty:
         self.faults = faults
         self.upstream = upstream
         self.book = Book()
+        self.met: Counter[str] = Counter()
         self.session: aiohttp.ClientSession | None = None
+        self._arrived = 0
+        self._waiting: set[int] = set()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         raw = b""
@@ -61,9 +67,14 @@ class Faulty:
         path = scope["path"]
         if path == "/book":
             await answer(send, 200, self.book.report())
+        elif path == "/met":
+            await answer(send, 200, orjson.dumps(self.met))
         elif path == "/faults":
             self.faults = orjson.loads(raw)
             await answer(send, 200, b"{}")
+        elif self.upstream and not path.endswith("/chat/completions"):
+            root = self.upstream.removesuffix("/v1")
+            await answer(send, *await self.ask(scope["method"], f"{root}{path}", raw))
         elif path.endswith("/models"):
             names = self.faults.get("models", ["stub"])
             await answer(send, 200, orjson.dumps({"data": [{"id": name} for name in names]}))
@@ -78,15 +89,21 @@ class Faulty:
             await answer(send, *refused)
             return
         digest = self.book.open(raw)
+        self._arrived += 1
+        number = self._arrived
+        self._waiting.add(number)
         is_open = True
         try:
             chance = draw(digest, self.book.tries[digest])
             spared = self.book.tries[digest] > self.faults.get("spared", 3)
             low, high = self.faults.get("latency", (0, 0))
             await asyncio.sleep(low + (high - low) * next(chance))
+            self.met["latency"] += high > 0
 
             def strikes(name: str) -> bool:
-                return next(chance) < self.faults.get(name, 0) and not spared
+                struck = next(chance) < self.faults.get(name, 0) and not spared
+                self.met[name] += struck
+                return struck
 
             if strikes("rate_limit"):
                 await answer(send, *self.too_many())
@@ -115,6 +132,8 @@ class Faulty:
             self.book.close()  # before the last byte: the client may be quicker than we
             await answer(send, status, body)
         finally:
+            self._waiting.discard(number)
+            self.met["out_of_order"] += any(other < number for other in self._waiting)
             if is_open:
                 self.book.close()
 
@@ -140,15 +159,18 @@ class Faulty:
     async def work(self, raw: bytes, model: str | None) -> tuple[int, bytes]:
         if self.upstream is None:
             return 200, orjson.dumps(completion(orjson.loads(raw), raw, model=model))
+        status, body = await self.ask("POST", f"{self.upstream}/chat/completions", raw)
+        if model and status == 200:
+            body = orjson.dumps({**orjson.loads(body), "model": model})
+        return status, body
+
+    async def ask(self, method: str, url: str, raw: bytes) -> tuple[int, bytes]:
+        """Ask the real server."""
         if self.session is None:
             self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         headers = {"Content-Type": "application/json"}
-        url = f"{self.upstream}/chat/completions"
-        async with self.session.post(url, data=raw, headers=headers) as response:
-            body = await response.read()
-        if model:
-            body = orjson.dumps({**orjson.loads(body), "model": model})
-        return response.status, body
+        async with self.session.request(method, url, data=raw or None, headers=headers) as response:
+            return response.status, await response.read()
 
 
 def draw(digest: bytes, number: int) -> Any:
