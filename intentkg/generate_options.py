@@ -48,7 +48,13 @@ _ASKING = (
     click.option(
         "--relation", "relations", multiple=True, help="Only this relation; may be repeated."
     ),
-    click.option("--samples", type=click.IntRange(min=1), default=1, show_default=True),
+    click.option(
+        "--samples",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="How often each question about intentions is put.",
+    ),
     click.option(
         "--param",
         "params",
@@ -106,11 +112,28 @@ _ASKING = (
 # Who answers, and within which bounds: `generate` only.
 _ANSWERING = (
     click.option(
-        "--backend", "-b", type=click.Choice(BACKENDS), default="openai", show_default=True
+        "--backend",
+        "-b",
+        type=click.Choice(BACKENDS),
+        default="openai",
+        show_default=True,
+        help="Who answers: a server, an engine in this process, or a record.",
     ),
     click.option("--base-url", help="Address of an OpenAI-compatible server; it ends in /v1."),
-    click.option("--stage-backend", "stage_backends", multiple=True, metavar=_PAIR),
-    click.option("--stage-base-url", "stage_base_urls", multiple=True, metavar="STAGE=URL"),
+    click.option(
+        "--stage-backend",
+        "stage_backends",
+        multiple=True,
+        metavar=_PAIR,
+        help="Another backend for one stage; may be repeated.",
+    ),
+    click.option(
+        "--stage-base-url",
+        "stage_base_urls",
+        multiple=True,
+        metavar="STAGE=URL",
+        help="Another server for one stage; may be repeated.",
+    ),
     click.option(
         "--backend-option",
         "backend_options",
@@ -131,8 +154,16 @@ _ANSWERING = (
         help="replay: the record to answer from.",
     ),
     click.option("--concurrency", type=click.IntRange(1, 10_000), help="Requests in flight."),
-    click.option("--requests-per-minute", type=click.FloatRange(min=0, min_open=True)),
-    click.option("--tokens-per-minute", type=click.FloatRange(min=0, min_open=True)),
+    click.option(
+        "--requests-per-minute",
+        type=click.FloatRange(min=0, min_open=True),
+        help="What the account or the server allows.",
+    ),
+    click.option(
+        "--tokens-per-minute",
+        type=click.FloatRange(min=0, min_open=True),
+        help="The same in tokens, in and out together.",
+    ),
     click.option(
         "--budget", help='Most to spend: "2.50", "5M tokens", "2000 requests", or several.'
     ),

@@ -23,20 +23,10 @@ _SMALL = 64 * 1024 * 1024  # bytes of a store that is read through in a moment
 _PICTURED = 500  # heads whose images are looked for
 
 
-async def look_at_all(
-    directory: Directory,
-    settings: Settings,
-    pipeline: Pipeline[Any],
-    store: RequestStore,
-    heads: Heads,
-    servers: Servers,
-    session: Session,
-) -> list[str]:
-    """Look at the lock, the disk, the store, the images and the models.
-
-    Returns
-    -------
-    What a person should know.
+def look_at_place(
+    directory: Directory, settings: Settings, store: RequestStore, heads: Heads
+) -> None:
+    """Look at the lock, the disk, the store and the images, before a model is even loaded.
 
     Raises
     ------
@@ -46,11 +36,7 @@ async def look_at_all(
         If there is hardly any room.
     CorruptError
         If the store is damaged, or an image is missing.
-    BackendError
-        See `generation.preflight.look`.
     """
-    from generation.preflight import look, needs
-
     with directory.write("generate"):
         pass  # it can be written to
     _check_room(directory)
@@ -62,10 +48,31 @@ async def look_at_all(
         )
     if settings.images:
         _check_images(directory, heads)
+
+
+async def look_at_models(
+    settings: Settings,
+    pipeline: Pipeline[Any],
+    heads: Heads,
+    servers: Servers,
+    session: Session,
+) -> list[str]:
+    """Put one tiny request to each model; see `generation.preflight.look`.
+
+    Returns
+    -------
+    What a person should know.
+    """
+    from generation.backends.replay import ReplayBackend
+    from generation.preflight import look, needs
+
     if not settings.preflight:
         return []
-    wanted = await needs(pipeline, _some_heads(heads, settings), servers.backend, servers.routes)
-    return await look(session, [need for need in wanted if need.backend.name[:6] != "replay"])
+    some = _some_heads(heads, settings)
+    wanted = await needs(pipeline, some, servers.backend, servers.routes)
+    return await look(
+        session, [need for need in wanted if not isinstance(need.backend, ReplayBackend)]
+    )
 
 
 def _check_room(directory: Directory) -> None:

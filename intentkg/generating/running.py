@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from intentkg.generating.committing import Committer
 from intentkg.generating.heads import as_heads, choose, image_loader
+from intentkg.generating.looking import look_at_models, look_at_place
 from intentkg.generating.report import Report
 from intentkg.generating.servers import Servers, open_servers
 from intentkg.generating.settings import Settings, make_pipeline
@@ -118,6 +119,7 @@ async def _generate(
             total = min(total, settings.limit)
         if not total:
             raise nothing_to_do(directory, settings, heads)
+        look_at_place(directory, settings, store, heads)
         servers = open_servers(settings, pipeline)
         try:
             run = _Run(directory, settings, pipeline, prices, budget, store, heads, total, servers)
@@ -191,7 +193,9 @@ class _Run:
             if threading.current_thread() is threading.main_thread():
                 signals = stop_on_signals(session)
             with signals:
-                await self._look(session)
+                report.warnings += await look_at_models(
+                    self._settings, self._pipeline, self._heads, self._servers, session
+                )
                 try:
                     await self._work(session)
                 except IntentKGError as error:
@@ -230,20 +234,6 @@ class _Run:
             images=image_loader(self._directory),
             progress=told,
             on_reply=self._note,
-        )
-
-    async def _look(self, session: Session) -> None:
-        """Look at everything before the first request that counts."""
-        from intentkg.generating.looking import look_at_all
-
-        self.report.warnings += await look_at_all(
-            self._directory,
-            self._settings,
-            self._pipeline,
-            self._store,
-            self._heads,
-            self._servers,
-            session,
         )
 
     async def _work(self, session: Session) -> None:
