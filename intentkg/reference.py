@@ -21,7 +21,7 @@ def cli_page() -> str:
     """Render the command line's reference, from the commands themselves."""
     from intentkg.cli import COMMANDS, cli
 
-    root = click.Context(cli, info_name="intentkg")
+    root = click.Context(cli, info_name="intentkg", **cli.context_settings)
     parts = ["# Command line\n\n", _GENERATED]
     parts.append(
         "Every command takes `--json` (one object on stdout; logs and progress go to stderr) and "
