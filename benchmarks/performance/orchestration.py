@@ -239,7 +239,8 @@ def main(
         if name == "throughput":
             found = throughput(count, times, work, peers)
             click.echo(table(found))
-            click.echo(f"{found['ratio']} times the best peer ({found['best_peer']})")
+            if found["best_peer"]:
+                click.echo(f"{found['ratio']} times the best peer ({found['best_peer']})")
         else:
             found = durability(count, times, work, slow if name == "durability" else 0.0)
             click.echo(
