@@ -22,6 +22,7 @@ QUICK: dict[str, list[str]] = {
     "prompt_prefix": ["--quick", "--output", ".bench/quick/prompt_prefix.json"],
     "estimator": ["--quick", "--output", ".bench/quick/estimator.json"],
     "crash_money": ["--kills", "4", "--each", "2", "--output", ".bench/quick/crash_money.json"],
+    "vllm_offline": ["--quick", "--output", ".bench/quick/vllm_offline.json"],
     "first_answer": [],
 }
 
