@@ -33,7 +33,8 @@
 One more, ``intentkg.ShadowedPackageError``, is an ``ImportError``: it is raised when this very
 package is not the one that Python finds.
 
-``str(error)`` says what happened; :attr:`IntentKGError.fix` says what to do about it.
+``str(error)`` says what happened; :attr:`IntentKGError.fix` says what to do about it, and Python
+prints it as a note below a traceback.
 """
 
 from __future__ import annotations
@@ -55,7 +56,25 @@ class IntentKGError(Exception):
     def __init__(self, message: str, *, fix: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self._fix: str | None = None
         self.fix = fix
+
+    @property
+    def fix(self) -> str | None:
+        """What the person can do about it; also a note of the exception, for tracebacks."""
+        return self._fix
+
+    @fix.setter
+    def fix(self, fix: str | None) -> None:
+        stale = None if self._fix is None else _note(self._fix)
+        self.__notes__ = [note for note in getattr(self, "__notes__", ()) if note != stale]
+        self._fix = fix
+        if fix is not None:
+            self.add_note(_note(fix))
+
+
+def _note(fix: str) -> str:
+    return f"fix: {fix}"
 
 
 class UsageError(IntentKGError):

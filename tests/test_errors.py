@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import re
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 
 import pytest
@@ -49,6 +51,7 @@ def test_every_error_is_documented_and_carries_a_fix(kind: type[IntentKGError]) 
     }
     error = kind("it broke", fix="mend it", **needed)
     assert (str(error), error.fix) == ("it broke", "mend it")
+    assert "fix: mend it" in "".join(traceback.format_exception(error))
     assert error.exit_code == (2 if isinstance(error, errors.UsageError) else 1)
 
 
@@ -57,6 +60,26 @@ def test_an_input_error_says_where() -> None:
     assert str(InputError("truncated", file="a.gz")) == "a.gz: truncated"
     error = InputError("bad cell", file="a.csv", row=3)
     assert (error.reason, error.file, error.row) == ("bad cell", "a.csv", 3)
+
+
+def test_a_fix_that_is_set_later_replaces_its_note() -> None:
+    error = IntentKGError("it broke", fix="mend it")
+    error.add_note("seen on a Monday")
+    error.fix = "buy another"
+    shown = "".join(traceback.format_exception(error))
+    assert "fix: buy another" in shown and "seen on a Monday" in shown and "mend it" not in shown
+    error.fix = None
+    assert "fix:" not in "".join(traceback.format_exception(error))
+    assert str(error) == "it broke"
+
+
+def test_an_error_comes_whole_through_a_pickle() -> None:
+    packed = pickle.dumps(InputError("bad cell", file="a.csv", row=3, fix="mend it"))
+    error = pickle.loads(packed)  # noqa: S301 - our own
+    assert (str(error), error.fix, error.row) == ("a.csv, row 3: bad cell", "mend it", 3)
+    assert error.__notes__ == ["fix: mend it"]
+    error.fix = "buy another"
+    assert error.__notes__ == ["fix: buy another"]
 
 
 @pytest.mark.parametrize("module", ["schema.errors", "schema.relations", "schema.identity"])
