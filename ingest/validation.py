@@ -130,7 +130,8 @@ def _assertion(row: Row) -> None:
     if not isinstance(relation, str) or not relation:
         raise BadValue("no relation", f"name one of {', '.join(relations.names(family))}")
     try:
-        relations.get(relation, family)
+        # However it is spelled, what is stored is the registry's name.
+        relation = row["relation"] = relations.get(relation, family).name
     except UnknownRelationError as error:
         raise BadValue(error.message, error.fix or "see the registry of relations") from None
     row["head_id"] = check_id(row["head_id"], "head id")

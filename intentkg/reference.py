@@ -52,7 +52,10 @@ def relations_page() -> str:
     parts = ["# Relations\n\n", _GENERATED]
     parts.append(
         "The name is also the relationship type in Cypher. `Open` stands in both families and is "
-        "told apart by its head.\n"
+        "told apart by its head. Where a relation is named in a file, an option or Python, case, "
+        "`_` and `-` make no difference, and the names under *elsewhere* are understood too "
+        "(`usedFor`, `used_for`, `/r/CausesDesire`); Cypher knows only the names of the first "
+        "column.\n"
     )
     social = [r for r in relations.RELATIONS if r.family is Family.SOCIAL]
     generated = [r for r in relations.COBUY if not r.import_only]

@@ -241,7 +241,11 @@ def for_head(head_type: str) -> tuple[Relation, ...]:
 
 
 def get(name: str, family: Family | None = None) -> Relation:
-    """Look a relation up by its registry name.
+    """Look a relation up by its name, as the registry or as another vocabulary spells it.
+
+    Case, ``_`` and ``-`` make no difference, and a name that only one relation of the family bears
+    elsewhere (see `Relation.crosswalk`) is understood too. What comes back is always the
+    registry's relation; take its `name`, never the one that was asked for.
 
     `family` tells the two ``Open`` apart; without it the social one is meant.
 
@@ -249,11 +253,17 @@ def get(name: str, family: Family | None = None) -> Relation:
     ------
     UnknownRelationError
         If the registry holds no such relation (in that family).
+
+    Examples
+    --------
+    >>> get("usedFor").name, get("used_for").name, get("/r/CausesDesire").name
+    ('UsedFor', 'UsedFor', 'CauseDesire')
     """
-    for relation in RELATIONS:
-        if relation.name == name and family in (None, relation.family):
-            return relation
-    raise _unknown(name, names(family))
+    spellings = _spellings(family)
+    found = spellings.get(name) or spellings.get(_folded(name))
+    if found is None:
+        raise _unknown(name, names(family))
+    return found
 
 
 def resolve(name: str, vocabulary: str) -> Relation:
@@ -342,6 +352,30 @@ def is_bare_phrase(sentence: str, family: Family = Family.COBUY) -> bool:
 _LEAD = re.compile(r"\A(?:because|and)\b[\s,]*", re.IGNORECASE)
 
 
+def _folded(name: str) -> str:
+    """Bring a relation's name to the form in which names are compared."""
+    return re.sub(r"[\s_-]", "", name.strip().removeprefix("/r/").casefold())
+
+
+@cache
+def _spellings(family: Family | None) -> dict[str, Relation]:
+    """Every name under which :func:`get` finds a relation, exact and folded; our own go first."""
+    mine = [r for r in RELATIONS if family in (None, r.family)]
+    found: dict[str, Relation] = {}
+    for relation in mine:
+        found.setdefault(relation.name, relation)
+        found.setdefault(_folded(relation.name), relation)
+    elsewhere: dict[str, list[Relation]] = {}
+    for relation in mine:
+        aliases = (a for spelled in relation.crosswalk.values() for a in spelled)
+        for alias in dict.fromkeys(map(_folded, aliases)):
+            elsewhere.setdefault(alias, []).append(relation)
+    for alias, bearers in elsewhere.items():
+        if len(bearers) == 1:
+            found.setdefault(alias, bearers[0])
+    return found
+
+
 @cache
 def _aliases(vocabulary: str) -> dict[str, Relation]:
     return {
@@ -382,8 +416,9 @@ def _wordings(relation: Relation) -> Iterator[str]:
 
 
 def _unknown(name: str, known: tuple[str, ...]) -> UnknownRelationError:
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    by_fold = {_folded(k): k for k in known}
+    close = get_close_matches(_folded(name), by_fold, n=1, cutoff=0.5)
+    hint = f"did you mean {by_fold[close[0]]!r}? " if close else ""
     return UnknownRelationError(
         f"unknown relation {name!r}", fix=f"{hint}known relations: {', '.join(known)}"
     )

@@ -91,6 +91,8 @@ def test_search_filters(kb: Path) -> None:
     heads = [head for hit in results["results"] for head in hit["heads"]]
     assert heads
     assert all(h["relation"] == "UsedFor" and h["typicality"] >= 0.8 for h in heads)
+    spelled = answer("search", kb, "coffee", "--relation", "used_for", "--min-typicality", "0.8")
+    assert spelled == results
     posts = answer("search", kb, "coffee", "--head-type", "Post")["results"]
     assert posts and {h["type"] for hit in posts for h in hit["heads"]} == {"Post"}
 
@@ -176,7 +178,7 @@ def test_generated_pages_are_current(page: str) -> None:
         (["status", "KB", "--nonsense"], 2, "No such option"),
         (["status", "nowhere.kg"], 1, "not a knowledge base"),
         (["search", "KB", "   "], 2, "fix:"),
-        (["search", "KB", "tea", "--relation", "usedFor"], 2, "UsedFor"),
+        (["search", "KB", "tea", "--relation", "usdFor"], 2, "UsedFor"),
         (["search", "KB", "tea", "--min-typicality", "7"], 2, "range"),
         (["cobuy", "KB", "NO-SUCH-PRODUCT"], 1, "NO-SUCH-PRODUCT"),
         (["cypher", "KB", "MATCH (n) RETRN n"], 1, "fix:"),

@@ -189,7 +189,7 @@ def test_wrong_use_is_said(graph: EmbeddedGraph, arguments: dict, message: str):
     assert caught.value.fix
 
 
-@pytest.mark.parametrize("name", ["usedFor", "xWant", "OF", "CO_BUY", "*", "", "UsedFor|IsA"])
+@pytest.mark.parametrize("name", ["usdFor", "xWant", "OF", "CO_BUY", "*", "", "UsedFor|IsA"])
 def test_only_the_registrys_cobuy_relations_can_be_asked_for(graph: EmbeddedGraph, name: str):
     for ask in (name, [name], ["IsA", name]):
         with pytest.raises(UnknownRelationError) as caught:

@@ -205,8 +205,19 @@ def test_columns_that_are_not_read_are_reported(tmp_path: Path) -> None:
     ]
 
 
+def test_a_relation_may_be_spelled_as_elsewhere(tmp_path: Path) -> None:
+    expected = _rows(_read(_jsonl(tmp_path, PAIR, POST, PAIR | {"relation": "Open"})))
+    spelled = (
+        PAIR | {"relation": "usedFor"},
+        POST | {"relation": "x_want"},
+        PAIR | {"relation": "open"},
+    )
+    assert _rows(_read(_jsonl(tmp_path, *spelled))) == expected
+    assert [row["relation"] for row in expected] == ["UsedFor", "xWant", "Open"]
+
+
 BAD: list[tuple[dict[str, Any], str, str]] = [
-    (POST | {"relation": "xwant"}, "unknown relation", "xWant"),
+    (POST | {"relation": "xwnt"}, "unknown relation", "xWant"),
     (POST | {"relation": "UsedFor"}, "unknown relation", "xWant"),
     (PAIR | {"relation": "xWant"}, "unknown relation", "CauseDesire"),
     (PAIR | {"relation": "UsedFor`]->() DETACH DELETE n"}, "unknown relation", "known relations"),

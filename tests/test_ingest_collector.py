@@ -88,7 +88,7 @@ PAIR = {"a": "x", "b": "y", "support": 1}
         ("assertions", HEAD | {"plausibility": 7}, "7 is outside [0, 1]"),
         ("assertions", HEAD | {"typicality": -0.1}, "outside [0, 1]"),
         ("assertions", HEAD | {"typicality": float("nan")}, "outside [0, 1]"),
-        ("assertions", HEAD | {"relation": "xneed"}, "unknown relation"),
+        ("assertions", HEAD | {"relation": "xned"}, "unknown relation"),
         ("assertions", HEAD | {"relation": "UsedFor"}, "unknown relation"),
         ("assertions", HEAD | {"relation": None}, "no relation"),
         ("assertions", HEAD | {"head_type": "User"}, "head type"),

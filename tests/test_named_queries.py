@@ -146,7 +146,7 @@ def test_text_from_a_command_line_is_brought_to_its_type(type_name: str):
         "product": ["", 5, None, ["a"]],
         "post": ["", 5],
         "intention": [" ", 5, {}],
-        "relation": ["usedFor", "", 5, "UsedFor]->() DELETE n //"],
+        "relation": ["usdFor", "", 5, "UsedFor]->() DELETE n //"],
         "head": ["Image", "", 5],
         "integer": ["x", "1.5", 1.5, 0, -3, True, None, 2**40, ""],
         "number": ["x", "nan", "inf", True, None, [], 10**400],

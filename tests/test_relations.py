@@ -150,7 +150,53 @@ def test_every_crosswalk_leads_back(relation: relations.Relation) -> None:
             assert relations.resolve(alias, vocabulary) is relation
 
 
-@pytest.mark.parametrize("name", ["usedfor", "UsedFr", "", "x`) DETACH DELETE n //"])
+@pytest.mark.parametrize(
+    ("name", "family", "expected"),
+    [
+        ("usedFor", None, "UsedFor"),
+        ("used_for", None, "UsedFor"),
+        (" USED-FOR ", None, "UsedFor"),
+        ("isA", Family.COBUY, "IsA"),
+        ("/r/CausesDesire", None, "CauseDesire"),
+        ("causeEffect", Family.COBUY, "CauseDesire"),
+        ("propertOf", None, "PropertyOf"),
+        ("Causes", None, "Effect"),
+        ("cause", None, "Cause"),
+        ("MotivatedByGoal", None, "MotivatedBy"),
+        ("xneed", None, "xNeed"),
+        ("x_need", Family.SOCIAL, "xNeed"),
+    ],
+)
+def test_a_name_is_found_however_it_is_spelled(
+    name: str, family: Family | None, expected: str
+) -> None:
+    assert relations.get(name, family).name == expected
+
+
+@each
+def test_every_spelling_within_a_family_gives_the_registrys_relation(
+    relation: relations.Relation,
+) -> None:
+    spellings = {relation.name, relation.name.lower(), relation.name.upper()}
+    spellings |= {alias for aliases in relation.crosswalk.values() for alias in aliases}
+    for spelling in spellings:
+        assert relations.get(spelling, relation.family) is relation
+
+
+def test_open_of_any_spelling_is_told_apart_by_family() -> None:
+    for name in ("Open", "open", "OPEN"):
+        assert relations.get(name).family is Family.SOCIAL
+        assert relations.get(name, Family.COBUY).family is Family.COBUY
+
+
+@pytest.mark.parametrize("name", ["usedFor", "xneed"])
+def test_a_spelling_of_the_other_family_stays_unknown(name: str) -> None:
+    other = {Family.SOCIAL: Family.COBUY, Family.COBUY: Family.SOCIAL}
+    with pytest.raises(UnknownRelationError, match="unknown relation"):
+        relations.get(name, other[relations.get(name).family])
+
+
+@pytest.mark.parametrize("name", ["used for it", "UsedFr", "", "x`) DETACH DELETE n //"])
 def test_an_unknown_relation_says_what_there_is(name: str) -> None:
     with pytest.raises(UnknownRelationError) as caught:
         relations.get(name)
@@ -161,6 +207,9 @@ def test_an_unknown_relation_says_what_there_is(name: str) -> None:
 def test_a_relation_that_is_close_is_proposed() -> None:
     with pytest.raises(UnknownRelationError) as caught:
         relations.resolve("UsedFr", "mind")
+    assert "did you mean 'UsedFor'" in str(caught.value.fix)
+    with pytest.raises(UnknownRelationError) as caught:
+        relations.get("usedfr")
     assert "did you mean 'UsedFor'" in str(caught.value.fix)
 
 

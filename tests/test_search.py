@@ -257,7 +257,13 @@ def test_wrong_use_is_said(small: Setting, arguments: dict, message: str):
     assert caught.value.fix
 
 
-@pytest.mark.parametrize("name", ["usedfor", "OF", "", "UsedFor]-() DELETE r //", "MENTIONS"])
+@pytest.mark.parametrize("name", ["usedFor", "used_for", "USEDFOR", "/r/UsedFor"])
+def test_a_relation_may_be_spelled_as_elsewhere(small: Setting, name: str):
+    expected = small.search("warm", relations="UsedFor").to_dicts()
+    assert expected and small.search("warm", relations=name).to_dicts() == expected
+
+
+@pytest.mark.parametrize("name", ["usdfor", "OF", "", "UsedFor]-() DELETE r //", "MENTIONS"])
 def test_an_unknown_relation_is_refused_with_the_known_ones(small: Setting, name: str):
     with pytest.raises(UnknownRelationError) as caught:
         small.search("warm", relations=["UsedFor", name])
