@@ -43,8 +43,6 @@ class Rows:
         self._type = record(dimension)
         self.keys = np.empty(0, np.int64) if keys is None else keys
         self._places = np.arange(len(self.keys))
-        self._is_dense = False
-        self._note_density()
         self._segments = [np.empty(0, self._type) if records is None else records]
 
     @classmethod
@@ -71,13 +69,11 @@ class Rows:
         where = np.searchsorted(self.keys, keys[order])
         self.keys = np.insert(self.keys, where, keys[order])
         self._places = np.insert(self._places, where, first + order)
-        self._note_density()
 
     def remove(self, keys: Keys) -> None:
         """Forget vectors; their room is given back when the rows are written."""
         kept = ~np.isin(self.keys, keys)
         self.keys, self._places = self.keys[kept], self._places[kept]
-        self._note_density()
 
     def vectors(self, keys: Keys) -> Vectors:
         """Vectors of keys, all of which are here, in their order."""
@@ -103,17 +99,8 @@ class Rows:
         order = np.lexsort((keys, -scores))
         return scores[order], keys[order]
 
-    def _note_density(self) -> None:
-        """See whether each key is its row's place, as it is until something is removed."""
-        numbers = np.arange(len(self.keys))
-        self._is_dense = np.array_equal(self.keys, numbers) and np.array_equal(
-            self._places, numbers
-        )
-
     def _rows_of(self, keys: Keys) -> npt.NDArray[Any]:
         """Records of keys, all of which are here, in their order."""
-        if self._is_dense:
-            return self._take(keys)
         return self._take(self._places[np.searchsorted(self.keys, keys)])
 
     def _take(self, places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
