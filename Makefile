@@ -63,7 +63,7 @@ clean:  ## Remove the environment and everything that was built
 	       "or your system's package) and run make again"; exit 1; }
 
 .venv/.installed: pyproject.toml $(PINS) | .venv/bin/python
-	$(UV) pip install --quiet --python .venv -c constraints.txt -e .
+	$(UV) pip install --quiet --python .venv -c constraints.txt -e '.[pandas]'
 	@touch $@
 
 .venv/.installed-dev: pyproject.toml $(PINS) | .venv/bin/python

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, cast, overload
 
+from queries import notebook
 from schema.errors import MissingExtraError, QueryError
 
 if TYPE_CHECKING:
@@ -27,17 +28,24 @@ class Table:
         One list per row, values as JSON knows them.
     truncated
         True if there were more rows than the limit let through.
+    notes
+        What a person should know about the answer, such as a name that the graph does not have.
     """
 
     columns: list[str]
     rows: list[list[Any]]
     truncated: bool = False
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (dict(zip(self.columns, row, strict=True)) for row in self.rows)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return notebook.table(self.columns, self.rows, len(self.rows))
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """One dict per row."""
@@ -198,6 +206,12 @@ class Results[Row](Sequence[Row]):
     def __repr__(self) -> str:
         return f"Results({self._kind.__name__}, {list(self._rows)!r})"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows; of a hit's heads, their labels."""
+        names = [f.name for f in fields(cast("Any", self._kind))]
+        rows = ([_brief(getattr(row, name)) for name in names] for row in self._rows)
+        return notebook.table(names, rows, len(self._rows))
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """One dict per row, nested rows too: what ``--json`` prints."""
         return [cast("dict[str, Any]", plain(row)) for row in self._rows]
@@ -223,6 +237,13 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def _brief(value: Any) -> Any:
+    """Lists as a reader wants them: heads by their labels."""
+    if isinstance(value, list):
+        return "; ".join(v.label if isinstance(v, Head) else str(v) for v in value)
     return value
 
 
@@ -282,6 +303,8 @@ def _pandas() -> Any:
         import pandas as pd
     except ImportError:
         raise MissingExtraError(
-            "pandas is not installed", fix="pip install 'intentkg[pandas]'"
+            "pandas is not installed",
+            fix="pip install pandas (in a checkout: uv pip install --python .venv pandas), "
+            "or use to_arrow() or to_dicts()",
         ) from None
     return pd

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -126,12 +127,42 @@ def test_results_are_a_sequence():
         hash(results)
 
 
-def test_without_pandas_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
+def test_without_pandas_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pandas", None)  # how Python marks a module as absent
     for thing in (Table(["a"], [[1]]), Results(CobuyEdge, [EDGE])):
         with pytest.raises(MissingExtraError) as caught:
             thing.to_pandas()
-        assert "intentkg[pandas]" in caught.value.fix
+        assert "pip install pandas" in caught.value.fix
+        assert "[pandas]" not in caught.value.fix  # no index has our extras
+
+
+def test_make_install_brings_pandas_at_a_pinned_version():
+    root = Path(__file__).resolve().parent.parent
+    steps = subprocess.run(
+        ["make", "--dry-run", "--always-make", "install"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "-c constraints.txt -e '.[pandas]'" in steps
+    pins = (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert any(line.startswith("pandas==") for line in pins)
+    assert "intentkg[pandas]" not in (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_notebook_shows_a_table_with_every_cell_escaped():
+    evil = "<script>alert(1)</script>"
+    shown = Table([evil, "n"], [[evil, None], ["x" * 1000, 0.123456]])._repr_html_()
+    assert "<script" not in shown and shown.count("&lt;script&gt;") == 2
+    assert "x" * 201 not in shown and "0.1235" in shown and "2 rows" in shown
+    many = Table(["n"], [[n] for n in range(1000)])._repr_html_()
+    assert many.count("<tr>") == 51 and "first 50 of 1,000 rows" in many
+    hit = SearchHit("in_1", evil, 0.5, [dataclasses.replace(HEAD, label=f"{evil} + B")])
+    shown = Results(SearchHit, [hit])._repr_html_()
+    assert "<script" not in shown and "+ B</td>" in shown and "1 row<" in shown
+    assert "UsedFor" in Results(CobuyEdge, [EDGE])._repr_html_()
+    assert "0 rows" in Results(CobuyEdge, [])._repr_html_()
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed():
