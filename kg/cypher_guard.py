@@ -215,6 +215,7 @@ def _refused(token: _Token) -> WriteRefusedError:
 _CODE = re.compile(r"^GRAFEO-([A-Z]\d{3}): ")
 _MISSING = re.compile(r"[Mm]issing parameter: \$(\S+)")
 _HELP = re.compile(r"help: (.+)")
+_BEFORE, _SHOWN = 50, 70  # characters of a line shown before the place of an error, and in all
 
 
 def translate(error: Exception | str) -> QueryError:
@@ -232,14 +233,31 @@ def translate(error: Exception | str) -> QueryError:
     if missing := _MISSING.search(summary):
         return CypherSyntaxError(
             f"the query uses ${missing[1]}, which was given no value",
-            fix=f"pass a value for the parameter {missing[1]}",
+            fix=f"give it one: -p {missing[1]}=VALUE, in Python {{{missing[1]!r}: …}}",
         )
     if code in ("Q001", "Q002"):
         place = re.search(r"--> query:(\d+):(\d+)", message)
         where = f" (line {place[1]}, column {place[2]})" if place else ""
         hint = _HELP.search(message)
         return CypherSyntaxError(
-            summary + where,
-            fix=hint[1] if hint else "see the Cypher examples in: intentkg query --list",
+            summary + where + _pointed(message, place),
+            fix=hint[1]
+            if hint
+            else "see the examples in docs/queries.md; questions that are ready: intentkg query KB",
         )
     return QueryError(summary, fix="check the query's values and functions")
+
+
+def _pointed(message: str, place: re.Match[str] | None) -> str:
+    """The line of the query that the engine quotes, with a mark under the column it names."""
+    if place is None:
+        return ""
+    quoted = re.search(rf"^ *{place[1]} \| (.*)$", message, re.MULTILINE)
+    if quoted is None:
+        return ""
+    # Columns count characters; a long line is cut around the place.
+    line, column = quoted[1].replace("\t", " "), int(place[2]) - 1
+    start = max(0, column - _BEFORE)
+    shown = line[start : start + _SHOWN]
+    width = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line[start:column])
+    return f"\n    {shown}\n    {' ' * width}^"

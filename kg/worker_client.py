@@ -114,9 +114,11 @@ class Worker:
             reply = self._receive(time.monotonic() + timeout)
         except TimeoutError:
             self.close()
+            more = f"{min(4 * allowed, 86_400):g}"
             raise QueryTimeoutError(
                 f"the query was stopped: it ran longer than {allowed:g} seconds",
-                fix="ask for less (a LIMIT, a start node, shorter paths), or allow more time",
+                fix="ask for less (a LIMIT, a start node, shorter paths), or allow more time: "
+                f"--timeout {more}, in Python timeout={more}",
             ) from None
         except BaseException:  # also Ctrl-C: an answer that nobody reads must not stay in the pipe
             self.close()

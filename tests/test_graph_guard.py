@@ -297,6 +297,34 @@ def test_errors_of_the_engine_are_translated(
     assert "GRAFEO" not in str(caught.value) and caught.value.fix
 
 
+def refused(graph: grafeo.GrafeoDB, query: str) -> QueryError:
+    try:
+        graph.execute_cypher(cypher_guard.check(query))
+    except grafeo.GrafeoError as error:
+        return cypher_guard.translate(error)
+    raise AssertionError("the engine took it")
+
+
+def test_the_place_of_an_error_is_marked(graph: grafeo.GrafeoDB) -> None:
+    for query in (
+        "MATCH (n) RETRN n",
+        "MATCH (n)\nWHERE n.x = 1\n\tRETRN n",
+        "MATCH (n) WHERE n.x = 'é€' RETRN n",
+        "MATCH (n) WHERE " + "n.x = 1 AND " * 20 + "n.y = 2 RETRN n" + ", n.z" * 50,
+    ):
+        _, line, mark = str(refused(graph, query)).split("\n")
+        assert len(line) < 80
+        assert line[mark.index("^") :].startswith("RETRN n"), (line, mark)
+    _, line, mark = str(refused(graph, "MATCH (n) WHERE n.x = '雨雨' RETRN n")).split("\n")
+    assert mark.index("^") == line.index("RETRN") + 2  # two wide characters stand before it
+
+
+def test_the_fix_names_commands_that_exist(graph: grafeo.GrafeoDB) -> None:
+    fix = refused(graph, "MATCH (n:Post RETURN n").fix or ""
+    assert "intentkg query KB" in fix and "--list" not in fix and "docs/queries.md" in fix
+    assert "-p w=VALUE" in (refused(graph, "MATCH (n) WHERE n.id = $w RETURN n").fix or "")
+
+
 def test_a_write_that_only_the_engine_sees_is_refused(graph: grafeo.GrafeoDB) -> None:
     with pytest.raises(grafeo.GrafeoError) as caught:
         graph.execute_cypher("MATCH (n) SET n.x = 1")
