@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kg.cypher_names import hints
 from kg.store import GraphReader
 from queries.filters import check_count, check_text
 from queries.results import Table
@@ -54,7 +55,7 @@ def run(
     check_timeout(timeout)
     check_count("limit", limit)
     result = graph.read(text, checked, timeout=timeout, limit=limit)
-    return Table(result.columns, result.rows, result.truncated)
+    return Table(result.columns, result.rows, result.truncated, tuple(hints(text)))
 
 
 def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from kg.store import GraphReader
@@ -20,7 +20,11 @@ _ALIKE = {
     "RETURN n.id AS id ORDER BY id LIMIT 2000",
     NodeType.POST: "MATCH (n:Post) WHERE n.id STARTS WITH $start "
     "RETURN n.id AS id ORDER BY id LIMIT 2000",
+    NodeType.INTENTION: "MATCH (n:Intention) WHERE n.text STARTS WITH $start "
+    "RETURN n.text AS id ORDER BY id LIMIT 2000",
 }
+# A post's id begins with its source, which people leave out.
+_ENDING = "MATCH (n:Post) WHERE n.id ENDS WITH $end RETURN n.id AS id ORDER BY id LIMIT 3"
 _FIXES = {
     NodeType.PRODUCT: "look one up with: intentkg cypher KB "
     '"MATCH (p:Product) RETURN p.id, p.title LIMIT 20"',
@@ -37,8 +41,16 @@ def missing(graph: GraphReader, label: NodeType, ids: Iterable[str]) -> list[str
     return [identifier for identifier in wanted if identifier not in present]
 
 
-def require(graph: GraphReader, label: NodeType, ids: Iterable[str]) -> None:
+def require(
+    graph: GraphReader,
+    label: NodeType,
+    ids: Iterable[str],
+    *,
+    typed: Mapping[str, str] | None = None,
+) -> None:
     """Do nothing if every id is in the graph.
+
+    `typed` holds, by id, the words a person gave in its place.
 
     Raises
     ------
@@ -48,12 +60,13 @@ def require(graph: GraphReader, label: NodeType, ids: Iterable[str]) -> None:
     absent = missing(graph, label, ids)
     if not absent:
         return
-    named = ", ".join(repr(_shorten(identifier)) for identifier in absent[:5])
+    words = [(typed or {}).get(identifier, identifier) for identifier in absent]
+    named = ", ".join(repr(_shorten(word)) for word in words[:5])
     if len(absent) > 5:
         named += f" and {len(absent) - 5} more"
     kind = label.value.lower()
-    alike = _alike(graph, label, absent[0])
-    hint = f"did you mean {', '.join(alike)}? " if alike else ""
+    alike = _alike(graph, label, words[0])
+    hint = f"did you mean {' or '.join(alike)}? " if alike else ""
     raise QueryError(
         f"no {kind} {named} in this knowledge base",
         fix=hint + _FIXES[label],
@@ -63,8 +76,13 @@ def require(graph: GraphReader, label: NodeType, ids: Iterable[str]) -> None:
 def _alike(graph: GraphReader, label: NodeType, identifier: str) -> list[str]:
     if label not in _ALIKE:
         return []
+    if label is NodeType.POST:
+        found = graph.read(_ENDING, {"end": f":{identifier}"}).rows
+        if found:
+            return [row[0] for row in found]
     starts = [identifier, identifier.upper(), identifier.lower()]
-    starts += [identifier[:length] for length in (len(identifier) - 1, len(identifier) // 2, 1)]
+    lengths = (len(identifier) - 1, len(identifier) // 2, 4, 1)
+    starts += [form[:n] for n in lengths for form in (identifier, identifier.lower())]
     for start in dict.fromkeys(filter(None, starts)):
         rows = graph.read(_ALIKE[label], {"start": start}).rows
         close = get_close_matches(identifier, [row[0] for row in rows], n=3, cutoff=0.6)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
@@ -27,6 +27,7 @@ from typing import Any
 from kg.store import GraphReader
 from queries import cypher
 from queries.lookup import require
+from queries.nothing import category_note
 from queries.parameters import TYPES
 from queries.results import Table
 from schema.errors import UnknownQueryError
@@ -187,12 +188,28 @@ def run_named(
     query = get_query(name)
     bound = query.bind(parameters or {})
     table = cypher.run(graph, query.cypher, bound, timeout=timeout, limit=limit)
-    if not table.rows:
-        for label in _NODES.values():
-            asked = [bound[p.name] for p in query.parameters if _NODES.get(p.type) is label]
-            if asked:
-                require(graph, label, asked)
-    return table
+    return table if table.rows else _empty(graph, query, bound, parameters or {}, table)
+
+
+def _empty(
+    graph: GraphReader,
+    query: NamedQuery,
+    bound: Mapping[str, Any],
+    given: Mapping[str, Any],
+    table: Table,
+) -> Table:
+    """Look at an answer without rows: was it about something that is not there?"""
+    for label in _NODES.values():
+        asked = {
+            bound[p.name]: str(given.get(p.name, bound[p.name])).strip()
+            for p in query.parameters
+            if _NODES.get(p.type) is label
+        }
+        if asked:
+            # An intention is asked for by its text: its id would say nothing to a person.
+            require(graph, label, asked, typed=asked if label is NodeType.INTENTION else None)
+    found = [category_note(graph, bound[p.name]) for p in query.parameters if p.type == "category"]
+    return replace(table, notes=(*table.notes, *filter(None, found)))
 
 
 def parse_query(text: str, file: str) -> NamedQuery:

@@ -83,6 +83,7 @@ TYPES: Mapping[str, ParameterType] = {
     "product": ParameterType(_product, "a product's id"),
     "post": ParameterType(_post, "a post's id, source:external"),
     "intention": ParameterType(_intention, "an intention's id or its text"),
+    "category": ParameterType(_string, "a product category, spelled as there"),
     "relation": ParameterType(_relation, "the name of a relation"),
     "head": ParameterType(_head, "Post, CoBuy or Product"),
     "integer": ParameterType(_integer, "a whole number, 1 or more"),

@@ -136,6 +136,12 @@ def test_the_row_limit_cuts_and_says_so(world: World, graph: EmbeddedGraph):
     assert len(exact) == len(world.products)
 
 
+def test_a_name_that_the_graph_does_not_have_is_noted(graph: EmbeddedGraph):
+    found = run(graph, "MATCH (p:Produkt) RETURN p.id AS id")
+    assert found.rows == [] and "did you mean Product?" in found.notes[0]
+    assert run(graph, "MATCH (p:Product) RETURN p.id AS id").notes == ()
+
+
 def test_the_time_limit_ends_a_query_and_the_next_one_works(graph: EmbeddedGraph):
     started = time.monotonic()
     with pytest.raises(QueryTimeoutError) as caught:

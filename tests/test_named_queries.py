@@ -56,7 +56,8 @@ def values(world: World, parameter: named.Parameter) -> list[Any]:
         "boolean": [True],
         "number": [0.3],
         "integer": [1],
-        "string": ["m1", "m2"] if "model" in parameter.name + parameter.description else ["garden"],
+        "category": ["garden"],
+        "string": ["m1", "m2"],
     }
     return pairs[parameter.type] if parameter.required else [..., *pairs[parameter.type]]
 
@@ -134,6 +135,7 @@ def test_text_from_a_command_line_is_brought_to_its_type(type_name: str):
         "string": [("5", "5"), ("null", "null")],
         "product": [(" 0042 ", "0042"), ("12", "12")],
         "post": [("s:1 ", "s:1")],
+        "category": [("Tea & Coffee", "Tea & Coffee")],
         "intention": [("Keep warm.", "in_")],
         "relation": [("UsedFor", "UsedFor"), ("xWant", "xWant")],
         "head": [("cobuy", "CoBuy"), ("Post", "Post")],
@@ -145,6 +147,7 @@ def test_text_from_a_command_line_is_brought_to_its_type(type_name: str):
         "string": ["", " ", 5, None, "\ud800"],
         "product": ["", 5, None, ["a"]],
         "post": ["", 5],
+        "category": [" ", 5],
         "intention": [" ", 5, {}],
         "relation": ["usdFor", "", 5, "UsedFor]->() DELETE n //"],
         "head": ["Image", "", 5],
@@ -195,12 +198,37 @@ def test_an_empty_answer_about_something_unknown_says_so(graphs: dict[int, Embed
         ("top-cobuys", {"product": "nope"}, "no product 'nope'"),
         ("why-bought-together", {"a": "P01", "b": "nope"}, "no product 'nope'"),
         ("similar-posts", {"post": "s1:99"}, "no post 's1:99'"),
-        ("products-of-intention", {"intention": "fly to the moon"}, "no intention 'in_"),
+        (
+            "products-of-intention",
+            {"intention": "Fly to the moon"},
+            "no intention 'Fly to the moon'",
+        ),
     ):
         with pytest.raises(QueryError, match=what) as caught:
             run_named(graphs[1], name, given)
         assert caught.value.fix
-    assert run_named(graphs[1], "category-intentions", {"category": "nope"}).rows == []
+    nothing = run_named(graphs[1], "category-intentions", {"category": "nope"})
+    assert nothing.rows == []
+    assert "no product of the category 'nope'" in nothing.notes[0]
+
+
+def test_what_was_nearly_right_is_suggested(tmp_path: Path):
+    world = World()
+    for name in ("A", "B"):
+        world.product(name, None, "Electronics", "Tea")
+    world.posts["sample:P001"] = "rain again"
+    world.edge("CoBuy", world.cobuy("A", "B"), "UsedFor", "making pour-over coffee at home")
+    with world.open(tmp_path / "kb") as graph:
+        with pytest.raises(QueryError, match="no intention 'Makin pour-over coffee'") as caught:
+            run_named(graph, "products-of-intention", {"intention": "Makin pour-over coffee"})
+        assert "did you mean making pour-over coffee at home?" in caught.value.fix
+        with pytest.raises(QueryError) as caught:
+            run_named(graph, "similar-posts", {"post": "P001"})
+        assert "did you mean sample:P001?" in caught.value.fix
+        (note,) = run_named(graph, "category-intentions", {"category": "electronics"}).notes
+        assert "did you mean Electronics?" in note and "Tea" in note
+        known = run_named(graph, "category-intentions", {"category": "Electronics"})
+        assert known.rows and known.notes == ()
 
 
 def test_the_reference_is_current():

@@ -1,7 +1,7 @@
 // name: category-intentions
 // title: What are the most frequent intentions of a category?
 // description: Intentions of pairs with a product of the category, by the number of such pairs.
-// param: category string — the category, as the products spell it
+// param: category category — the category, as the products spell it
 // param: rejected boolean default=false — also count what the filter rejected
 // param: limit integer default=20 — rows at most
 // returns: intention — its text
