@@ -64,7 +64,19 @@ class KnowledgeBase(Generating):
 
     # Reading -------------------------------------------------------------------------------
 
-    def search(self, text: str, *, k: int = 10, **filters: Any) -> Results[SearchHit]:
+    def search(
+        self,
+        text: str,
+        *,
+        k: int = 10,
+        relations: str | Sequence[str] | None = None,
+        min_plausibility: float | None = None,
+        min_typicality: float | None = None,
+        accepted: bool | None = None,
+        head_type: str | None = None,
+        source: str | None = None,
+        heads: int = 5,
+    ) -> Results[SearchHit]:
         """Find intentions by meaning, with the posts, co-buys and products that have them.
 
         Parameters
@@ -73,21 +85,56 @@ class KnowledgeBase(Generating):
             What to look for, in plain words.
         k
             How many intentions.
-        **filters
-            `relations`, `min_plausibility`, `min_typicality`, `accepted`, `head_type`, `source`,
-            `heads`: see :func:`queries.search.search`.
+        relations, min_plausibility, min_typicality, accepted
+            Only edges with these relations, at least these scores, this verdict of the filter.
+        head_type
+            Only edges from a ``Post``, a ``CoBuy`` or a ``Product``.
+        source
+            Only edges that this source gave.
+        heads
+            Heads at most per intention, the most typical first.
 
         Returns
         -------
         Results of SearchHit
             Best first; `score` is the cosine similarity in [-1, 1].
+
+        Raises
+        ------
+        UsageError
+            If an argument is wrong, or no intention came from `source`.
         """
         from queries.search import search
 
-        return search(self._graph, self._index, self.embedder, text, k=k, **filters)
+        found = search(
+            self._graph,
+            self._index,
+            self.embedder,
+            text,
+            k=k,
+            relations=relations,
+            min_plausibility=min_plausibility,
+            min_typicality=min_typicality,
+            accepted=accepted,
+            head_type=head_type,
+            source=source,
+            heads=heads,
+        )
+        self._check_source(source, found)
+        return found
 
     def cobuy(
-        self, product: str | Sequence[str], other: str | None = None, **options: Any
+        self,
+        product: str | Sequence[str],
+        other: str | None = None,
+        *,
+        relations: str | Sequence[str] | None = None,
+        top_k: int | None = None,
+        min_plausibility: float | None = None,
+        min_typicality: float | None = None,
+        accepted: bool | None = None,
+        source: str | None = None,
+        limit: int | None = None,
     ) -> Results[CobuyEdge]:
         """Pull the intentions of a product's co-buys, of one pair, or of several products.
 
@@ -95,13 +142,47 @@ class KnowledgeBase(Generating):
         ----------
         product, other
             Product ids, the pair in either order; or a list of ids for all their co-buys.
-        **options
-            `relations`, `top_k` (per relation), `min_plausibility`, `min_typicality`,
-            `accepted`, `limit`: see :func:`queries.cobuy.pull`.
+        relations, min_plausibility, min_typicality, accepted, source
+            As for :meth:`search`.
+        top_k
+            Edges at most per relation.
+        limit
+            Edges at most altogether.
+
+        Returns
+        -------
+        Results of CobuyEdge
+            The most typical first; :meth:`cobuy_note` says why there are none.
+
+        Raises
+        ------
+        QueryError
+            If a product is not in the knowledge base.
+        UsageError
+            If an argument is wrong, or no intention came from `source`.
         """
         from queries.cobuy import pull
 
-        return pull(self._graph, product, other, **options)
+        found = pull(
+            self._graph,
+            product,
+            other,
+            relations=relations,
+            top_k=top_k,
+            min_plausibility=min_plausibility,
+            min_typicality=min_typicality,
+            accepted=accepted,
+            source=source,
+            limit=limit,
+        )
+        self._check_source(source, found)
+        return found
+
+    def cobuy_note(self, product: str, other: str | None = None) -> str:
+        """Say why :meth:`cobuy` found nothing for a product or a pair, and what to do."""
+        from queries.nothing import cobuy_note
+
+        return cobuy_note(self._graph, str(self.directory.root), product, other)
 
     def cypher(
         self,
@@ -183,6 +264,13 @@ class KnowledgeBase(Generating):
         from intentkg.checking import verify
 
         return verify(self.directory)
+
+    def _check_source(self, source: str | None, found: Sequence[object]) -> None:
+        """See that a source is known, where nothing was found of it."""
+        if source is not None and not found:
+            from queries.nothing import require_source
+
+            require_source(self.directory, source)
 
     # Writing -------------------------------------------------------------------------------
 

@@ -1,13 +1,38 @@
-"""Options that several reading commands share."""
+"""What several reading commands share: their options, and how they open a knowledge base."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import contextlib
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from schema.errors import IntentKGError
+
+if TYPE_CHECKING:
+    from intentkg.api import KnowledgeBase
+
+_COMMAND = re.compile(r"(intentkg \w+) KB\b")
 _SCORE = click.FloatRange(0, 1)
+
+
+@contextlib.contextmanager
+def reading(kb: Path) -> Iterator[KnowledgeBase]:
+    """Open a knowledge base; commands that an error advises name it as the person did."""
+    import intentkg
+
+    try:
+        with intentkg.open(kb) as base:
+            yield base
+    except IntentKGError as error:
+        if error.fix:
+            name = shlex.quote(str(kb))
+            error.fix = _COMMAND.sub(lambda found: f"{found[1]} {name}", error.fix)
+        raise
 
 
 def edge_filters[F: Callable[..., Any]](command: F) -> F:

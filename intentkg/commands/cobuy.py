@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from intentkg import output
-from intentkg.filters import edge_filters
+from intentkg.filters import edge_filters, reading
 from schema.identity import product_id
 
 
@@ -18,7 +18,7 @@ from schema.identity import product_id
 @click.option("--top-k", type=click.IntRange(min=1), help="Best intentions per relation.")
 @click.option("--limit", type=click.IntRange(min=1), help="Most edges in all.")
 @edge_filters
-@output.json_option
+@output.form_options
 def command(
     kb: Path,
     a: str,
@@ -30,11 +30,10 @@ def command(
     min_typicality: float | None,
     accepted: bool | None,
     as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Pull the intentions of product A's co-buys, or of the pair A and B."""
-    import intentkg
-
-    with intentkg.open(kb) as base:
+    with reading(kb) as base:
         edges = base.cobuy(
             a,
             b,
@@ -45,12 +44,23 @@ def command(
             min_typicality=min_typicality,
             accepted=accepted,
         )
-        titles = {} if as_json else base.titles(p for e in edges for p in (e.a, e.b))
+        note = "" if edges else base.cobuy_note(a, b)
+        plain = as_json or as_csv
+        titles = {} if plain else base.titles(p for e in edges for p in (e.a, e.b))
+    if note:
+        output.say(note)
     if as_json:
         output.emit_json({"edges": edges.to_dicts()})
         return
+    if as_csv:
+        from dataclasses import astuple, fields
+
+        from queries.results import CobuyEdge
+
+        output.emit_csv([f.name for f in fields(CobuyEdge)], map(astuple, edges))
+        return
     if not edges:
-        output.say("no intentions found for this; loosen the filters, or see: intentkg query KB")
+        return
     pair = b is not None
     given = product_id(a)
     columns = ["relation", "intention", "plausible", "typical", "accepted"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from intentkg import output
-from intentkg.filters import limits
+from intentkg.filters import limits, reading
 
 
 @click.command(
@@ -28,14 +28,19 @@ from intentkg.filters import limits
     help="A parameter, used as $NAME; VALUE is JSON or else a string.",
 )
 @limits
-@output.json_option
+@output.form_options
 def command(
-    kb: Path, query: str, params: tuple[str, ...], timeout: float, limit: int | None, as_json: bool
+    kb: Path,
+    query: str,
+    params: tuple[str, ...],
+    timeout: float,
+    limit: int | None,
+    as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Run a Cypher QUERY; it can read, not change."""
-    import intentkg
     from queries.cypher import parse_parameters
 
-    with intentkg.open(kb) as base:
+    with reading(kb) as base:
         table = base.cypher(query, parse_parameters(params), timeout=timeout, limit=limit or 10_000)
-    output.show(table, as_json=as_json)
+    output.show(table, as_json=as_json, as_csv=as_csv)

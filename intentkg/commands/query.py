@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from intentkg import output
-from intentkg.filters import limits
+from intentkg.filters import limits, reading
 
 
 @click.command(
@@ -25,7 +25,7 @@ from intentkg.filters import limits
     help="A parameter of the query.",
 )
 @limits
-@output.json_option
+@output.form_options
 def command(
     kb: Path,
     name: str | None,
@@ -33,24 +33,24 @@ def command(
     timeout: float,
     limit: int | None,
     as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Run the query NAME; without NAME, list the queries there are."""
-    import intentkg
     from queries.cypher import split_parameters
     from queries.named import get_query
 
     if name is None:
-        list_them(as_json=as_json)
+        list_them(as_json=as_json, as_csv=as_csv)
         return
     given = split_parameters(params)
     if limit is not None and any(p.name == "limit" for p in get_query(name).parameters):
         given.setdefault("limit", str(limit))
-    with intentkg.open(kb) as base:
+    with reading(kb) as base:
         table = base.query(name, given, timeout=timeout)
-    output.show(table, as_json=as_json)
+    output.show(table, as_json=as_json, as_csv=as_csv)
 
 
-def list_them(*, as_json: bool) -> None:
+def list_them(*, as_json: bool, as_csv: bool) -> None:
     """Print what named queries there are."""
     from queries.named import list_queries
 
@@ -71,10 +71,12 @@ def list_them(*, as_json: bool) -> None:
         ]
         output.emit_json({"queries": listed})
         return
-    output.table(
-        ["name", "parameters", "what it answers"],
-        (
-            (q.name, [p.name if p.required else f"[{p.name}]" for p in q.parameters], q.title)
-            for q in queries
-        ),
-    )
+    columns = ["name", "parameters", "what it answers"]
+    rows = [
+        (q.name, [p.name if p.required else f"[{p.name}]" for p in q.parameters], q.title)
+        for q in queries
+    ]
+    if as_csv:
+        output.emit_csv(columns, rows)
+    else:
+        output.table(columns, rows)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from intentkg import output
-from intentkg.filters import edge_filters
+from intentkg.filters import edge_filters, reading
+
+if TYPE_CHECKING:
+    from queries.results import Head, SearchHit
+
+_HEAD = ["head_type", "head_id", "label", "relation", "assertion_id"]
+_HEAD += ["plausibility", "typicality", "accepted", "products"]
 
 
 @click.command(
@@ -20,7 +28,7 @@ from intentkg.filters import edge_filters
 @click.option("--head-type", type=click.Choice(["Post", "CoBuy", "Product"]), help="Whose.")
 @click.option("--source", help="Only heads from this source.")
 @edge_filters
-@output.json_option
+@output.form_options
 def command(
     kb: Path,
     text: str,
@@ -33,11 +41,10 @@ def command(
     min_typicality: float | None,
     accepted: bool | None,
     as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Find intentions that mean something like TEXT, and who has them."""
-    import intentkg
-
-    with intentkg.open(kb) as base:
+    with reading(kb) as base:
         hits = base.search(
             text,
             k=k,
@@ -53,18 +60,55 @@ def command(
         output.emit_json({"results": hits.to_dicts()})
         return
     if not hits:
-        output.say("nothing found; loosen the filters, or see what is there: intentkg status")
-    output.table(
-        ["score", "intention", "relation", "head"],
-        (
+        output.say(f"nothing passes the filters; loosen them, or see: intentkg status {kb}")
+    if as_csv:
+        output.emit_csv(
+            ["intention_id", "text", "score", *_HEAD],
             (
-                hit.score if first else None,
-                hit.text if first else None,
-                head.relation,
-                f"{head.type} {head.label}",
-            )
-            for hit in hits
-            for first, head in zip((True, *[False] * heads), hit.heads, strict=False)
-        ),
-        right=["score"],
-    )
+                (hit.intention_id, hit.text, hit.score, *_fields(head))
+                for hit in hits
+                for head in _heads(hit)
+            ),
+        )
+    elif hits:
+        output.table(
+            ["score", "intention", "relation", "head"],
+            (
+                (
+                    hit.score if first else None,
+                    hit.text if first else None,
+                    head.relation if head else None,
+                    _named(head) if head else None,
+                )
+                for hit in hits
+                for first, head in zip((True, *[False] * heads), _heads(hit), strict=False)
+            ),
+            right=["score"],
+        )
+
+
+def _heads(hit: SearchHit) -> Sequence[Head | None]:
+    """Its heads; a hit of which none is shown still has a line."""
+    return hit.heads or [None]
+
+
+def _named(head: Head) -> str:
+    """What an intention is about, with the ids that other commands take."""
+    ids = " + ".join(head.products) or head.id
+    return f"{head.type} {ids}" if head.label in ("", ids) else f"{head.type} {ids}: {head.label}"
+
+
+def _fields(head: Head | None) -> list[object]:
+    if head is None:
+        return [None] * len(_HEAD)
+    return [
+        head.type,
+        head.id,
+        head.label,
+        head.relation,
+        head.assertion_id,
+        head.plausibility,
+        head.typicality,
+        head.accepted,
+        head.products,
+    ]

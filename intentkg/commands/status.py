@@ -21,7 +21,21 @@ def command(kb: Path, as_json: bool) -> None:
     if as_json:
         output.emit_json(status)
         return
-    output.table(["what", "count"], list(status["counts"].items()), title=str(kb), right=["count"])
+    counts = [(what, f"{count:,}") for what, count in status["counts"].items()]
+    output.table(["what", "count"], counts, title=str(kb), right=["count"])
+    tables = {
+        "posts": "posts",
+        "products": "products",
+        "cobuys": "cobuys",
+        "assertions": "evidence",
+    }
+    sources = sorted({source for name in tables for source in status["sources"][name]})
+    if sources:
+        output.table(
+            ["source", *tables.values()],
+            [(s, *(status["sources"][name].get(s) for name in tables)) for s in sources],
+            right=list(tables.values()),
+        )
     if status["requests"]:
         output.usage(status["requests"])
     for line in status["notes"]:
