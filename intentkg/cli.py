@@ -31,6 +31,7 @@ COMMANDS = (
     "cobuy",
     "cypher",
     "query",
+    "evidence",
 )
 
 _MODULES = {"import": "import_"}

@@ -37,7 +37,11 @@ def _one_form(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
 def form_options[F: Callable[..., Any]](command: F) -> F:
     """Add ``--json`` and ``--csv``, of which one may be given."""
     for words in (
-        ("--csv", "as_csv", "Print CSV (RFC 4180) with a header on stdout, nothing else."),
+        (
+            "--csv",
+            "as_csv",
+            "Print CSV (RFC 4180) with a header on stdout; text stays as it is, formulas too.",
+        ),
         ("--json", "as_json", "Print one JSON object on stdout, nothing else."),
     ):
         option, name, text = words

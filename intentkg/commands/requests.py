@@ -177,10 +177,12 @@ def list_(
     if _json(as_json):
         output.emit_json({"requests": [asdict(line) for line in found]})
         return
+    # The beginning of a key is enough for `show`, and does not get folded.
     output.table(
         ["key", "stage", "model", "status", "tries", "text"],
-        [(x.key, x.stage, x.model, x.status, x.tries, x.text[:80]) for x in found],
+        [(x.key[:15], x.stage, x.model, x.status, x.tries, x.text[:80]) for x in found],
         right=["tries"],
+        whole=["key"],
     )
 
 
