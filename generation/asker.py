@@ -11,7 +11,8 @@ from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception
 
-from generation.budget import Ledger
+from generation import turns
+from generation.budget import Ledger, Reservation
 from generation.lane import Attempt, Lane, Patience, Trouble
 from generation.pricing import Prices, expected_tokens
 from generation.requests import Failure, Image, Images, Outcome, Reply, Request
@@ -122,12 +123,13 @@ class Asker:
 
     async def _attempt(self, lane: Lane, request: Request, tries: int) -> Pending:
         """Ask once; the place at the gate is given back when the reply is stored."""
-        reserved = await self._ledger.reserve(request) if self._ledger.is_bound else None
+        reserved: Reservation | None = None
         reply: Reply | None = None
-        lost = entered = stored = False
+        lost = stored = False
+        await lane.gate.enter()
         try:
-            await lane.gate.enter()
-            entered = True
+            # Not before it is its turn: else the budget is shared out to heads that come later.
+            reserved = await self._ledger.reserve(request) if self._ledger.is_bound else None
             guess = 0
             if lane.pace.is_limited:
                 expected = expected_tokens(request)
@@ -154,7 +156,7 @@ class Asker:
             durable = self._store.put(request, outcome, tries=tries, on_stored=lane.gate.leave)
             stored = True
         finally:
-            if entered and not stored:
+            if not stored:
                 lane.gate.leave()
             self._stats.lost += lost
             if reserved:
@@ -165,6 +167,7 @@ class Asker:
         sent = monotonic()
         attempt = Attempt()
         self._attempts.add(attempt)
+        turns.current().sent += 1
         try:
             async with attempt:
                 return await lane.complete(request, images)

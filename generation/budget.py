@@ -2,8 +2,8 @@
 
 Before a request is sent, the most that it can cost is set aside; when its reply is in, what it
 did cost takes that place. While replies are on their way that will free some of what is set
-aside, a request that does not fit yet waits. What a dropped connection may have cost counts as
-spent in full.
+aside, a request that does not fit yet waits, by its turn (see `generation.turns`). What a dropped
+connection may have cost counts as spent in full.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import re
 from dataclasses import dataclass
 
+from generation import turns
 from generation.pricing import Prices, most_tokens
 from generation.requests import Reply, Request
 from schema.errors import BudgetReachedError, UsageError
@@ -112,7 +113,7 @@ class Ledger:
         self._aside_requests = 0
         self._aside_tokens = 0
         self._aside_money = 0.0
-        self._changed: list[asyncio.Future[None]] = []
+        self._changed: list[tuple[int, asyncio.Future[None]]] = []
 
     @property
     def is_bound(self) -> bool:
@@ -145,7 +146,7 @@ class Ledger:
                     fix="give a larger --budget; a second run goes on where this one stopped",
                 )
             change = asyncio.get_running_loop().create_future()
-            self._changed.append(change)
+            self._changed.append((turns.current().number, change))
             await change
         self._aside_requests += 1
         self._aside_tokens += wanted.tokens
@@ -173,15 +174,15 @@ class Ledger:
             self.requests += 1
             self.tokens += reserved.tokens
             self.money += reserved.money
-        waiting, self._changed = self._changed, []
-        for future in waiting:
+        waiting, self._changed = sorted(self._changed, key=lambda one: one[0]), []
+        for _, future in waiting:
             if not future.done():
                 future.set_result(None)
 
     def shut(self, error: BaseException) -> None:
         """Let all that wait for money have the error."""
         waiting, self._changed = self._changed, []
-        for future in waiting:
+        for _, future in waiting:
             if not future.done():
                 future.set_exception(error)
 

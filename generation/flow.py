@@ -16,6 +16,7 @@ from collections.abc import (
     Sequence,
 )
 
+from generation import turns
 from schema.errors import IntentKGError
 
 _CHUNK = 256  # items that are looked up at once
@@ -48,6 +49,8 @@ async def flow[T, R](
     stopped: Callable[[], IntentKGError | None],
 ) -> AsyncGenerator[tuple[T, R]]:
     """Yield items with their results as they are done; `window` are worked on at once.
+
+    Each item has a turn of its own, by the order in which they are begun: `generation.turns`.
 
     An `IntentKGError` in one item ends the stream: no new items are begun, the others are
     awaited, and it is raised. So it does when `stopped` gives an error while items are left. Any
@@ -82,6 +85,7 @@ class _Work[T, R]:
         self._source = source
         self._next: asyncio.Task[Ready[T, R]] | None = None
         self.exhausted = False
+        self._begun = itertools.count()
         self._active: set[asyncio.Task[R]] = set()
         self._done: deque[tuple[T, R | asyncio.Task[R]]] = deque()
         self._wake = asyncio.Event()
@@ -157,7 +161,7 @@ class _Work[T, R]:
         if result is not None:
             self._done.append((item, result))
             return
-        task = asyncio.ensure_future(self._function(item))
+        task = turns.begin(self._function(item), next(self._begun))
         self._active.add(task)
 
         def finished(task: asyncio.Task[R]) -> None:

@@ -91,6 +91,10 @@ class Tally:
     ----------
     heads, unfinished
         Heads worked on, and those of which a later run can do more.
+    fruitless
+        Heads of which nothing came, for a request of theirs failed.
+    begun
+        Heads for which something was asked when the run was stopped, and that are not done.
     relations
         By relation: ``kept``, of these ``accepted`` and ``rejected`` (the filter's), and what was
         discarded, by reason.
@@ -102,6 +106,8 @@ class Tally:
 
     heads: int = 0
     unfinished: int = 0
+    fruitless: int = 0
+    begun: int = 0
     relations: dict[str, Counter[str]] = field(default_factory=dict)
     failed: dict[str, Counter[str]] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
@@ -110,6 +116,7 @@ class Tally:
         """Count one head."""
         self.heads += 1
         self.unfinished += not harvest.finished
+        self.fruitless += bool(harvest.failed and not harvest.found)
         for found in harvest.found:
             counts = self.relations.setdefault(found.relation.name, Counter())
             counts["kept"] += 1
@@ -134,6 +141,8 @@ class Tally:
         return {
             "heads": self.heads,
             "unfinished": self.unfinished,
+            "fruitless": self.fruitless,
+            "begun": self.begun,
             "intentions": total.pop("kept", 0),
             **dict(sorted(total.items())),
             "relations": {

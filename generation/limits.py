@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import time
-from collections import deque
 from dataclasses import dataclass
+
+from generation import turns
 
 
 class Gate:
@@ -13,7 +16,8 @@ class Gate:
 
     Each refusal (429) takes the bound down by three tenths, at most once in the time that a
     request takes; each success raises it by one part in its size, up to `most` again: additive
-    increase, multiplicative decrease, as in TCP.
+    increase, multiplicative decrease, as in TCP. Those that wait go in by their turns (see
+    `generation.turns`), and of one turn as they came.
 
     Parameters
     ----------
@@ -25,7 +29,8 @@ class Gate:
         self.most = most
         self.bound = float(most)
         self.in_flight = 0
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self._queue: list[tuple[int, int, asyncio.Future[None]]] = []  # a heap
+        self._ticket = itertools.count()
         self._closed_until = 0.0
         self._shrunk = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -45,7 +50,7 @@ class Gate:
             self.in_flight += 1
             return
         future = asyncio.get_running_loop().create_future()
-        self._queue.append(future)
+        heapq.heappush(self._queue, (turns.current().number, next(self._ticket), future))
         self._open_later()
         try:
             await future
@@ -76,8 +81,8 @@ class Gate:
     def shut(self, error: BaseException) -> None:
         """Let nobody in any more: all that wait or come get the error."""
         self._error = error
-        while self._queue:
-            future = self._queue.popleft()
+        waiting, self._queue = self._queue, []
+        for _, _, future in waiting:
             if not future.done():
                 future.set_exception(error)
 
@@ -88,7 +93,7 @@ class Gate:
 
     def _let_in(self) -> None:
         while self._queue and self._is_free():
-            future = self._queue.popleft()
+            _, _, future = heapq.heappop(self._queue)
             if not future.done():
                 self.in_flight += 1
                 future.set_result(None)

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
+from generation import turns
 from generation.harvest import Found, Harvest, Sheaf, Tally
 from generation.prompt import Prompt
 from generation.prompting import Prompts, load_prompts
@@ -255,8 +256,9 @@ async def generate[H](
 ) -> AsyncGenerator[Rows]:
     """Send heads through a pipeline; yields rows for the table of assertions as they come.
 
-    Memory does not grow with the number of heads. Heads come out in the order in which they are
-    done; what is known from the store costs nothing and comes first.
+    Memory does not grow with the number of heads. Requests of heads that were begun earlier go
+    first. Heads come out in the order in which they are done; what is known from the store costs
+    nothing and comes first.
 
     Parameters
     ----------
@@ -281,7 +283,11 @@ async def generate[H](
     ended: IntentKGError | None = None
 
     async def work(head: H) -> Harvest:
-        return await pipeline.work(session, head)
+        try:
+            return await pipeline.work(session, head)
+        except IntentKGError:
+            tally.begun += turns.current().sent > 0
+            raise
 
     async with aclosing(session.map(work, heads, window=window)) as pairs:
         while True:

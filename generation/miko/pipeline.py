@@ -14,7 +14,6 @@ there are no intentions.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +36,7 @@ from generation.replies import (
 )
 from generation.reply_schemas import aspects_schema, intention_schema, key_information_schema
 from generation.tails import Told
+from generation.turns import gather_all
 from schema.relations import Family, Relation
 
 _CODE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}\Z")
@@ -116,7 +116,7 @@ class Miko(Pipeline[PostHead]):
             first, *others = self.relations
             await self._one(asking, harvest, known, first)
             # The first has put what they share into the server's cache.
-            await asyncio.gather(*(self._one(asking, harvest, known, r) for r in others))
+            await gather_all(self._one(asking, harvest, known, r) for r in others)
         order = {relation.name: number for number, relation in enumerate(self.relations)}
         harvest.found.sort(key=lambda found: order[found.relation.name])
         return harvest
@@ -137,7 +137,7 @@ class Miko(Pipeline[PostHead]):
             "language_name": self.options.language,
         }
         tasks = (self._describe(asking, harvest, fields, image) for image in images)
-        told = await asyncio.gather(*tasks)
+        told = await gather_all(tasks)
         if any(isinstance(one, Missing) and one.passing for one in told):
             return None
         described = {
@@ -203,7 +203,7 @@ class Miko(Pipeline[PostHead]):
         ]
         tasks = (self.read(asking, request, self._parse_all, harvest) for request in requests)
         told = Told.of(prompt.words, known.texts)
-        for request, parsed in zip(requests, await asyncio.gather(*tasks), strict=True):
+        for request, parsed in zip(requests, await gather_all(tasks), strict=True):
             if isinstance(parsed, Missing):
                 continue
             for relation in self.relations:
@@ -240,7 +240,7 @@ class Miko(Pipeline[PostHead]):
         ]
         tasks = (self.read(asking, request, parse_intention, harvest) for request in requests)
         told = Told.of(prompt.words, known.texts)
-        for request, parsed in zip(requests, await asyncio.gather(*tasks), strict=True):
+        for request, parsed in zip(requests, await gather_all(tasks), strict=True):
             for text in [] if isinstance(parsed, Missing) else parsed:
                 self.keep(harvest, relation, text, told, request, prompt, known.images)
 

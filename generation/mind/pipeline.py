@@ -15,7 +15,6 @@ had, its listing goes on alone.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -32,6 +31,7 @@ from generation.replies import parse_intention, parse_prose, parse_verdict
 from generation.reply_schemas import intention_schema, verdict_schema
 from generation.requests import Request, dumps
 from generation.tails import Told
+from generation.turns import gather_all
 from schema.relations import Family, Relation
 
 _FILTERS = ("mind/filter", "mind/filter_plain")
@@ -85,8 +85,8 @@ class Mind(Pipeline[CoBuyHead]):
         if not (head.a.is_known and head.b.is_known):
             harvest.notes["pairs of which one product is not known"] += 1
             return harvest
-        noticed = await asyncio.gather(
-            *(self._notice(asking, harvest, product) for product in (head.a, head.b))
+        noticed = await gather_all(
+            self._notice(asking, harvest, product) for product in (head.a, head.b)
         )
         texts: list[str] = []
         for text in noticed:
@@ -99,7 +99,7 @@ class Mind(Pipeline[CoBuyHead]):
         first, *others = self.relations
         await self._relation(asking, harvest, shown, first)
         # The first has put what they share into the server's cache.
-        await asyncio.gather(*(self._relation(asking, harvest, shown, r) for r in others))
+        await gather_all(self._relation(asking, harvest, shown, r) for r in others)
         order = {relation.name: number for number, relation in enumerate(self.relations)}
         harvest.found.sort(key=lambda found: order[found.relation.name])
         if self.options.filter == "critic":
@@ -144,12 +144,12 @@ class Mind(Pipeline[CoBuyHead]):
         tasks = (self.read(asking, request, parse_intention, harvest) for request in requests)
         told = Told.of(prompt.words, shown.texts)
         kept: list[Found] = []
-        for request, parsed in zip(requests, await asyncio.gather(*tasks), strict=True):
+        for request, parsed in zip(requests, await gather_all(tasks), strict=True):
             for text in [] if isinstance(parsed, Missing) else parsed:
                 found = self.keep(harvest, relation, text, told, request, prompt, shown.images)
                 kept += [found] if found else []
         if self.options.filter == "role":
-            await asyncio.gather(*(self._judge(asking, harvest, shown, found) for found in kept))
+            await gather_all(self._judge(asking, harvest, shown, found) for found in kept)
 
     async def _judge(self, asking: Asking, harvest: Harvest, shown: Shown, found: Found) -> None:
         """Let the model play the customer whose intention it is."""

@@ -71,6 +71,7 @@ class Report:
             "backends": self.backends,
             "heads": self.heads,
             "heads_done": done,
+            "heads_begun": tally.pop("begun"),
             "heads_left_out": self.left_out,
             "requests": self.requests,
             "known": stats.known,

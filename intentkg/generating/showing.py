@@ -85,7 +85,10 @@ def show(report: Report, kb: Any) -> None:
     models = ", ".join(dict.fromkeys(report.models.values()))
     click.echo(f"{report.pipeline} with {models} at {', '.join(report.backends)}")
     left_out = f" ({report.left_out:,} of unknown products left out)" if report.left_out else ""
-    click.echo(f"  heads:      {told['heads_done']:,} of {report.heads:,}{left_out}")
+    finished = told["heads_done"] - told["unfinished"]
+    begun = told["heads_begun"] + told["unfinished"]
+    more = f", {begun:,} more begun" if begun else ""
+    click.echo(f"  heads:      {finished:,} of {report.heads:,} finished{more}{left_out}")
     failed = sum(sum(reasons.values()) for reasons in told["failed"].values())
     click.echo(
         f"  requests:   {report.requests:,} asked, {told['known']:,} known, "
@@ -104,7 +107,7 @@ def show(report: Report, kb: Any) -> None:
     )
     if told["relations"]:
         _relations(told["relations"])
-    _failures(told)
+    _failures(told, kb)
     for label, count in told["notes"].items():
         click.echo(f"  {label}: {count:,}")
     for warning in report.warnings:
@@ -124,11 +127,13 @@ def _relations(relations: Mapping[str, Mapping[str, Any]]) -> None:
     output.table([*heads, "discarded"], rows, right=heads[1:])
 
 
-def _failures(told: Mapping[str, Any]) -> None:
+def _failures(told: Mapping[str, Any], kb: Any) -> None:
     for stage, reasons in told["failed"].items():
         for reason, count in reasons.items():
             said = told["examples"].get(stage, {}).get(reason)
             click.echo(f"  {stage}: {count:,} × {reason}" + (f", such as: {said}" if said else ""))
+    if told["failed"]:
+        click.echo(f"  see them: intentkg requests failures {kb}")
 
 
 def show_dry_run(told: Mapping[str, Any]) -> None:
@@ -150,7 +155,7 @@ def show_dry_run(told: Mapping[str, Any]) -> None:
         f"{told[key]:,}" for key in ("requests", "known", "prompt_tokens", "completion_tokens")
     ]
     rows.append(["in all", "", *total, _price(told["price"], currency)])
-    names = ["stage", "model", "requests", "known", "tokens in", "tokens out", "price"]
+    names = ["stage", "model", "to ask", "known already", "tokens in", "tokens out", "price"]
     output.table(names, rows, right=names[2:])
     click.echo(f"heads: {told['heads']:,}" + _scaled(told))
     click.echo(f"tokens are {told['tokens']}" + _how(told))
@@ -163,8 +168,18 @@ def show_dry_run(told: Mapping[str, Any]) -> None:
             f"{_price(told['most_price'], currency)}"
         )
     if told["seconds"] is not None:
-        click.echo(f"at that rate: {told['seconds'] / 3600:,.2f} hours")
+        click.echo(f"at that rate: {_duration(told['seconds'])}")
+    for warning in told["warnings"]:
+        output.say(f"note: {warning}")
     click.echo("nothing was asked")
+
+
+def _duration(seconds: float) -> str:
+    """Give a time in the unit in which a person thinks of it."""
+    for unit, length in (("seconds", 1), ("minutes", 60)):
+        if seconds < 120 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds / 3600:,.1f} hours"
 
 
 def _scaled(told: Mapping[str, Any]) -> str:
