@@ -110,7 +110,7 @@ async def look(session: Session, wanted: Iterable[Need]) -> list[str]:
     for need in wanted:
         names = await _names(need.backend)
         try:
-            outcome = await session.ask(_request(need))
+            outcome = await session.ask(_request(need), early=True)
         except ModelNotFoundError as error:
             if names:
                 shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

@@ -34,6 +34,7 @@ from contextlib import aclosing
 from time import monotonic
 from typing import Any, Self
 
+from generation import turns
 from generation.asker import Asker, fit
 from generation.backends import Backend
 from generation.budget import Budget, Ledger
@@ -44,6 +45,7 @@ from generation.pricing import Prices
 from generation.requests import TRANSIENT, Failure, Images, Outcome, Reason, Reply, Request
 from generation.stats import Stats
 from generation.store import RequestStore
+from generation.turns import gather_all
 from schema.errors import IntentKGError
 
 type Progress = Callable[[Stats], None]
@@ -83,6 +85,9 @@ class Session:
         Called with the figures so far, five times a second at most.
     on_reply
         Called with each outcome that was asked for, once it is durable.
+    before
+        Awaited once, before the first request that the store cannot answer is sent. An error in
+        it ends the run.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class Session:
         patience: Patience | None = None,
         progress: Progress | None = None,
         on_reply: OnReply | None = None,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.store = store
         self.stats = Stats()
@@ -121,19 +127,23 @@ class Session:
         self._retry_failed = retry_failed
         self._progress = progress
         self._on_reply = on_reply
+        self._before = before
+        self._getting_ready: asyncio.Task[None] | None = None
         self._asking: dict[str, asyncio.Future[Outcome]] = {}
         self._asked_again: set[str] = set()
         self._told = 0.0
 
     # -- asking ----------------------------------------------------------------------------------
 
-    async def ask(self, request: Request, *, again: bool = False) -> Outcome:
+    async def ask(self, request: Request, *, again: bool = False, early: bool = False) -> Outcome:
         """Answer a request: from the store if it can, else by asking the model.
 
         Parameters
         ----------
         again
             Ask once more if the stored outcome is a failure.
+        early
+            It belongs to what is done `before` all others.
 
         Raises
         ------
@@ -155,6 +165,8 @@ class Session:
             return known
         future = self._asking[key] = asyncio.get_running_loop().create_future()
         try:
+            if self._before and not early:
+                await self._get_ready(self._before)
             before = known.tries if isinstance(known, Failure) else 0
             lane = self._routes.get(request.stage, self._lane)
             outcome = await self._asker.answer(lane, request, before)
@@ -180,7 +192,7 @@ class Session:
 
     async def ask_many(self, requests: Iterable[Request]) -> list[Outcome]:
         """Answer several requests at once; the outcomes are in their order."""
-        return list(await asyncio.gather(*map(self.ask, requests)))
+        return await gather_all(map(self.ask, requests))
 
     async def mark(
         self, request: Request, reason: Reason | None = "unparseable", message: str = ""
@@ -254,10 +266,20 @@ class Session:
 
     async def __aexit__(self, *_: object) -> None:
         self._asker.call_off()
+        if self._getting_ready:
+            self._getting_ready.cancel()
+            await asyncio.gather(self._getting_ready, return_exceptions=True)
         self.store.flush()
         self._tell(force=True)
 
     # -- inside ----------------------------------------------------------------------------------
+
+    async def _get_ready(self, before: Callable[[], Awaitable[None]]) -> None:
+        """Do once what comes before all requests; whoever comes meanwhile waits for it."""
+        if self._getting_ready is None:
+            self._getting_ready = turns.begin(before(), -1)
+        await asyncio.shield(self._getting_ready)
+        self._before = None
 
     def _known(self, requests: Sequence[Request]) -> list[Outcome | None]:
         """Look up what needs no asking."""

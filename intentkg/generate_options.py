@@ -119,7 +119,11 @@ _ANSWERING = (
         show_default=True,
         help="Who answers: a server, an engine in this process, or a record.",
     ),
-    click.option("--base-url", help="Address of an OpenAI-compatible server; it ends in /v1."),
+    click.option(
+        "--base-url",
+        help="Address of an OpenAI-compatible server (it ends in /v1), or openai for OpenAI's own; "
+        "else OPENAI_BASE_URL. Posts and pictures are sent there, and nowhere else.",
+    ),
     click.option(
         "--stage-backend",
         "stage_backends",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from door import call
+from door import call, quick
 
 from schema.relations import SOCIAL
 from tests.generate_world import (
@@ -129,8 +129,8 @@ def test_a_post_that_gives_orders_stays_data(tmp_path: Path, writer: Server) -> 
         assert "response_format" in body
     # Even a model that obeys is held to the schema, and what it then says is a tail like any.
     manners(writer, say={"Key information": '{"concept": "HACKED"}'})
-    report = generate(kb, writer, "miko", "--param", "intentions.temperature=0")
-    assert report["failed"] or report["intentions"] == 0
+    report = generate(kb, writer, "miko", "--param", "intentions.temperature=0", code=1)
+    assert report["failed"] == {"miko.intentions": {"unparseable": 1}}
     assert not any("HACKED" in row["text"] for row in evidence(kb))
     clean(kb)
 
@@ -145,13 +145,22 @@ def test_a_post_that_gives_orders_stays_data(tmp_path: Path, writer: Server) -> 
         (["-m", "m", "--relation", "UsedFor"], 2, "UsedFor"),
         (["-m", "m", "--param", "intention.temperature=1"], 2, "no stage 'intention'"),
         (["-m", "m", "--param", "temperature"], 2, "NAME=VALUE"),
+        (["-m", "m", "--param", "temperature=hot"], 2, "a number from 0 to 2"),
+        (["-m", "m", "--param", "intentions.temperature=-1"], 2, "a number from 0 to 2"),
+        (["-m", "m", "--param", "max_tokens=1.5"], 2, "a whole number from 1 on"),
+        (["-m", "m", "--param", "max_tokens=true"], 2, "a whole number from 1 on"),
+        (["-m", "m", "--param", "top_p=2"], 2, "a number from 0 to 1"),
+        (["-m", "m", "--param", "seed=five"], 2, "a whole number"),
+        (["-m", "m", "--param", "stop=[1]"], 2, "text, or a list of texts"),
+        (["-m", "m", "--param", "n=3"], 2, "--samples"),
+        (["-m", "m", "--param", "stream=true"], 2, "replies are read whole"),
         (["-m", "m", "--budget", "a lot"], 2, "is not a budget"),
         (["-m", "m", "--budget", "-3"], 2, "is not a budget"),
         (["-m", "m", "--budget", "3 CHF"], 2, "in USD, which the prices are in"),
         (["-m", "m", "--budget", "1.50"], 2, "needs the price of 'm'"),
         (["-m", "m", "--prompts", "NOWHERE"], 2, "no folder of prompts"),
         (["-m", "m", "--prices", "NOWHERE"], 1, "price file"),
-        (["-m", "m", "--filter", "none"], 2, "miko has no option 'filter'"),
+        (["-m", "m", "--filter", "none"], 2, "miko has no option --filter"),
         (["-m", "m", "--pictures", "stacked"], 2, "--pipeline mind"),
         (["-m", "m", "--backend-option", "speed=fast"], 2, "backend 'openai'"),
         (["-m", "m", "--backend", "replay", "--from-store", "NOWHERE.jsonl"], 1, "NOWHERE"),
@@ -169,6 +178,57 @@ def test_wrong_options(kb: Path, writer: Server, options: list[str], code: int, 
     assert said in result.stderr
     assert result.stdout == "" or code == 1
     assert len(asked(writer)) == 0
+
+
+def test_an_unknown_parameter_is_noted_and_sent(kb: Path, writer: Server) -> None:
+    odd = ["--param", "temprature=0.3", "--param", "mirostat=2", "--param", 'stop=["###"]']
+    result = call(*words(kb, writer, "miko", *odd))
+    assert result.returncode == 0
+    assert "'temprature' is not one that is commonly known" in result.stderr
+    assert "did you mean 'temperature'?" in result.stderr and "'mirostat'" in result.stderr
+    for body in asked(writer):
+        assert (body["temprature"], body["mirostat"], body["stop"]) == (0.3, 2, ["###"])
+    dry = call(*words(kb, writer, "miko", *odd, "--dry-run"))
+    assert "did you mean 'temperature'?" in dry.stderr
+    told = quick("requests", "export", kb, kb.parent / "o.jsonl", "-p", "miko", "-m", "m", *odd[:2])
+    assert "did you mean 'temperature'?" in told["warnings"][0]
+
+
+def test_nothing_is_sent_where_no_server_is_named(
+    kb: Path, writer: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-real-key-5417")
+    for more in ([], ["--no-preflight"]):
+        result = refused(kb, "-p", "miko", "-m", "m", *more)
+        assert result.returncode == 2
+        assert "no server is named" in result.stderr
+        assert "--base-url openai" in result.stderr and "OPENAI_BASE_URL" in result.stderr
+        assert stored(kb) == {}
+    for more in (["--dry-run"], ["--show-prompt"]):
+        assert call("generate", kb, "-p", "miko", "-m", "m", *more).returncode == 0
+    monkeypatch.setenv("OPENAI_BASE_URL", writer.base_url)
+    result = call("generate", kb, "-p", "miko", "-m", "m")
+    assert result.returncode == 0 and asked(writer)
+    assert f"asking openai ({writer.base_url})" in result.stderr
+    assert writer.base_url in result.stdout
+
+
+def test_a_run_of_which_nothing_came_fails(kb: Path, writer: Server) -> None:
+    manners(writer, ramble=1)
+    result = call(*words(kb, writer, "miko", "--no-preflight", "--text-only"))
+    assert result.returncode == 1
+    assert "0 of 3" not in result.stdout and "3 of 3" in result.stdout
+    assert f"requests failures {kb}" in result.stdout
+    assert "nothing came of any head" in result.stderr and "--retry-failed" in result.stderr
+    report = generate(kb, writer, "miko", "--no-preflight", "--text-only", code=1)
+    assert report["fruitless"] == report["heads_done"] == 3 and report["requests"] == 0
+    # Where something comes, it has not failed, but the failures are pointed to.
+    manners(writer)
+    more = ["--no-preflight", "--text-only", "--retry-failed", "--limit", "1"]
+    assert call(*words(kb, writer, "miko", *more)).returncode == 0
+    result = call(*words(kb, writer, "miko", "--no-preflight", "--text-only"))
+    assert result.returncode == 0 and f"requests failures {kb}" in result.stdout
 
 
 def test_options_that_click_refuses(kb: Path) -> None:

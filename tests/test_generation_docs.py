@@ -48,7 +48,7 @@ def test_every_command_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             result = call(*words)
             assert result.returncode == 0, (line, result.stdout, result.stderr)
             if "--dry-run" in line:
-                assert "USD" in result.stdout and "hours" in result.stdout
+                assert "USD" in result.stdout and "at that rate: " in result.stdout
         (code,) = blocks("python")
         command = [sys.executable, "-c", code.replace(ADDRESS, server.base_url)]
         done = subprocess.run(
@@ -68,4 +68,5 @@ def test_every_command_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_options_that_it_names_exist() -> None:
     reference = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     named = set(re.findall(r"--[a-z][a-z-]+", PAGE.read_text(encoding="utf-8")))
-    assert {option for option in named if option not in reference} == set()
+    others = {"--override", "--structured-outputs-config"}  # uv's and vLLM's
+    assert {option for option in named if option not in reference} == others

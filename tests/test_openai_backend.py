@@ -245,8 +245,12 @@ def test_openais_key_goes_to_openai_and_not_to_anyone_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
-    assert OpenAIBackend()._key == "sk-openai"
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     assert OpenAIBackend(base_url="https://api.openai.com/v1")._key == "sk-openai"
+    assert OpenAIBackend(base_url="openai").name == "openai (https://api.openai.com/v1)"
+    assert OpenAIBackend(base_url="openai")._key == "sk-openai"
+    with pytest.raises(UsageError, match="no server is named"):
+        OpenAIBackend()
     assert OpenAIBackend(base_url="http://localhost:8000/v1")._key is None
     assert OpenAIBackend(base_url="https://notopenai.com/v1")._key is None
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:8000/v1")

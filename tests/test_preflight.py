@@ -59,7 +59,33 @@ def test_another_server_is_looked_at_too(kb: Path, writer: Server) -> None:
     generate(kb, writer, "miko", "--limit", "1")
     with serving("writer") as other:
         generate(kb, other, "miko", "--limit", "1")
-        assert len(asked(other)) == 1  # all else is known
+        assert asked(other) == []  # all is known
+        generate(kb, other, "miko", "--limit", "2")
+        assert ["A test of" in text_of(body) for body in asked(other)] == [True, False, False]
+
+
+def test_a_run_that_knows_all_contacts_nobody(
+    kb: Path, writer: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = generate(kb, writer, "miko", "--no-preflight")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    nowhere = ["--base-url", "http://127.0.0.1:9/v1"]
+    for more in (nowhere, []):
+        told = quick("generate", kb, "-p", "miko", "-m", "m", *more)
+        assert told["requests"] == 0 and told["intentions"] == report["intentions"] == 30
+    # One request that is not known, and the server is looked at first.
+    result = refused(kb, "-p", "miko", "-m", "m", "--language", "French", *nowhere)
+    assert "127.0.0.1:9" in result.stderr
+    assert sum(stored(kb).values()) == report["requests"]
+
+
+def test_what_is_known_is_kept_where_the_server_is_refused(kb: Path, writer: Server) -> None:
+    generate(kb, writer, "miko", "--no-preflight", "--limit", "2")
+    manners(writer, deaf=True)
+    told = generate(kb, writer, "miko", code=1)
+    assert told["error"]["type"] == "UnsupportedError"
+    assert len(asked(writer)) == 1 and len(evidence(kb)) == 20
 
 
 def test_it_can_be_left_out(kb: Path, writer: Server) -> None:

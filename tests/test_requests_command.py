@@ -78,7 +78,7 @@ def test_the_loop_ends_with_what_a_direct_run_gives(
         assert done["files"][0]["replies"] == told["written"]
     assert written == rounds
     manners(writer)
-    told = generate(kb, writer, pipeline, "--no-preflight")
+    told = quick("generate", kb, *asks)  # no server is named, and none is needed
     assert asked(writer) == [] and told["requests"] == 0
     assert told["known"] >= sum(written)  # what two heads ask counts twice
     other = make_kb(tmp_path, name="direct.kg")
@@ -86,6 +86,17 @@ def test_the_loop_ends_with_what_a_direct_run_gives(
     assert sorted(map(tails, evidence(kb))) == sorted(map(tails, evidence(other)))
     assert quick("status", kb)["counts"] == quick("status", other)["counts"]
     clean(kb)
+
+
+def test_an_export_says_which_files_are_to_be_answered(kb: Path, tmp_path: Path) -> None:
+    asks = ["--pipeline", "miko", "--model", "m", "--text-only"]
+    first = call("requests", "export", kb, tmp_path / "o.jsonl", *asks, "--limit", "1")
+    assert f"to be answered now: {tmp_path / 'o.jsonl'}\n" in first.stdout
+    assert first.stderr == ""
+    second = call("requests", "export", kb, tmp_path / "o.jsonl", *asks)
+    assert f"to be answered now: {tmp_path / 'o-2.jsonl'}\n" in second.stdout
+    assert f"{tmp_path / 'o.jsonl'} is there already" in second.stderr
+    assert len(lines(tmp_path / "o-2.jsonl")) == 2 and len(lines(tmp_path / "o.jsonl")) == 1
 
 
 def tails(row: dict[str, Any]) -> tuple[str, ...]:

@@ -44,6 +44,21 @@ from schema.errors import (
 
 _LADDER: tuple[Structured, ...] = ("json_schema", "guided_json", "json_object")
 _OPENAI = "https://api.openai.com/v1"
+_FIX = (
+    "give --base-url, such as http://127.0.0.1:8000/v1 for a server on this machine, or set "
+    "OPENAI_BASE_URL; --base-url openai is OpenAI's own"
+)
+
+
+def find_address(base_url: str | None) -> str | None:
+    """Give the address to use; None where neither the person nor the environment names one."""
+    given = base_url or os.environ.get("OPENAI_BASE_URL") or None
+    return _OPENAI if given == "openai" else given
+
+
+def no_address() -> UsageError:
+    """Say that nobody is named who could be asked."""
+    return UsageError("there are requests to send, but no server is named", fix=_FIX)
 
 
 class OpenAIBackend:
@@ -52,7 +67,8 @@ class OpenAIBackend:
     Parameters
     ----------
     base_url
-        Where ``/chat/completions`` lies, with its ``/v1``; else ``OPENAI_BASE_URL``.
+        Where ``/chat/completions`` lies, with its ``/v1``; else ``OPENAI_BASE_URL``. ``openai``
+        is OpenAI's own: nothing goes there unasked.
     api_key_env
         Environment variable that holds the key; see above.
     timeout
@@ -63,6 +79,11 @@ class OpenAIBackend:
         Added to every request as they are (say, ``{"priority": 1}`` for vLLM).
     concurrency
         Requests in flight that suit the server if the person names no number.
+
+    Raises
+    ------
+    UsageError
+        If no address is given.
     """
 
     def __init__(
@@ -81,7 +102,9 @@ class OpenAIBackend:
                 f"there is no way {structured!r} to ask for a reply schema",
                 fix=f"use auto, {', '.join(_LADDER)} or none",
             )
-        given = base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI
+        given = find_address(base_url)
+        if given is None:
+            raise no_address()
         self._base = _address(given)
         self._key = _key(api_key_env, str(self._base), from_openai=base_url is None)
         self._url = self._base / "chat" / "completions"

@@ -93,7 +93,7 @@ def _generate(directory: Any, settings: Settings, *, as_json: bool) -> int:
 
     try:
         with progress(Prices.load(settings.prices).currency) as told:
-            report = generate(directory, settings, progress=told)
+            report = generate(directory, settings, progress=told, say=output.say)
     except InterruptedRunError as error:
         return _stopped(error, {}, as_json=as_json)
     if report.stopped is not None:
@@ -109,12 +109,19 @@ def _generate(directory: Any, settings: Settings, *, as_json: bool) -> int:
         output.say(
             f"{report.tally.unfinished:,} heads are not finished: run the same command again"
         )
+    elif code:
+        output.say(
+            "error: nothing came of any head\n"
+            f"  fix: see what went wrong with: intentkg requests failures {directory.root}; "
+            "then ask again with --retry-failed, another --model, or --no-structured"
+        )
     return code
 
 
 def _is_fruitless(report: Report) -> bool:
-    """See whether no head at all could be finished."""
-    return 0 < report.tally.heads == report.tally.unfinished
+    """See whether no head at all could be finished, or nothing came of any of them."""
+    tally = report.tally
+    return tally.heads > 0 and tally.heads in (tally.unfinished, tally.fruitless)
 
 
 def _stopped(error: IntentKGError, told: dict[str, Any], *, as_json: bool) -> int:

@@ -87,6 +87,7 @@ def export(
     Later stages depend on earlier answers: import those, and export again, until nothing is left.
     """
     from intentkg.generating import batches
+    from intentkg.generating.parameters import check_parameters
     from kg.directory import Directory
 
     settings = read_settings(**options)
@@ -94,7 +95,8 @@ def export(
         Directory(kb), settings, out, again=again, most=most, most_bytes=most_bytes
     )
     large = [file for file in done.files if Path(file).stat().st_size > most_bytes]
-    warnings = [
+    warnings = check_parameters(settings.parameters)
+    warnings += [
         f"{file} holds one request that is larger than {most_bytes:,} bytes; {_SMALLER}"
         for file in large
     ]
@@ -103,7 +105,9 @@ def export(
         output.emit_json({**asdict(done), "known": known, "warnings": warnings})
         return
     for file in done.files:
-        click.echo(file)
+        click.echo(f"to be answered now: {file}")
+    if done.files and str(out) not in map(str, done.files):
+        output.say(f"note: {out} is there already, and is left as it is")
     for warning in warnings:
         output.say(f"note: {warning}")
     waiting = f", {done.waiting:,} wait in earlier files" if done.waiting else ""
@@ -111,7 +115,9 @@ def export(
     if done.written:
         click.echo(f"then: intentkg requests import {kb} OUTPUT_FILE")
     elif not done.waiting:
-        click.echo("nothing is left to ask: intentkg generate with the same options takes it in")
+        click.echo(
+            f"nothing is left to ask: intentkg generate {kb} with the same options takes it in"
+        )
 
 
 @command.command("import", epilog="Example: intentkg requests import my.kg output.jsonl")
@@ -142,7 +148,10 @@ def import_(
     else:
         for report in reports:
             _show_import(report)
-        click.echo("next: the same export again for the next stage, or intentkg generate")
+        click.echo(
+            f"next: intentkg requests export {kb} again for the next stage; when nothing is "
+            f"left to ask, intentkg generate {kb}"
+        )
     return 0 if any(r["replies"] or r["known"] or r["failures"] for r in reports) else 1
 
 
@@ -211,7 +220,7 @@ def failures(
         [(x.stage, x.model, x.reason, x.requests, x.tries, x.message) for x in found],
         right=["requests", "tries"],
     )
-    click.echo("intentkg generate --retry-failed asks them again")
+    click.echo(f"intentkg generate {kb} with the same options and --retry-failed asks them again")
 
 
 @command.command("show", epilog="Example: intentkg requests show my.kg rq_4be1")

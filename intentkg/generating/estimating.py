@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intentkg.generating.heads import as_heads, choose
+from intentkg.generating.parameters import check_parameters
 from intentkg.generating.running import STORE, nothing_to_do, read_budget, run_async
 from intentkg.generating.settings import Settings, make_pipeline, stage_name
 from kg.directory import Directory
@@ -38,7 +39,8 @@ def dry_run(
 
     Returns
     -------
-    See `generation.estimate.estimate`; ``model``, ``pipeline`` and ``heads_left_out`` beside it.
+    See `generation.estimate.estimate`; ``model``, ``pipeline``, ``heads_left_out`` and
+    ``warnings`` beside it.
     """
     from generation.estimate import estimate
     from generation.pricing import Prices
@@ -78,6 +80,7 @@ def dry_run(
         "pipeline": settings.pipeline,
         "model": settings.model,
         "heads_left_out": left_out,
+        "warnings": check_parameters(settings.parameters),
     }
 
 

@@ -15,7 +15,7 @@ from schema.errors import CorruptError, DiskFullError
 
 if TYPE_CHECKING:
     from generation.pipeline import Pipeline
-    from generation.runner import Session
+    from generation.preflight import Need
     from generation.store import RequestStore
 
 _ROOM = 64 * 1024 * 1024  # bytes, beside what the store itself keeps free
@@ -50,29 +50,18 @@ def look_at_place(
         _check_images(directory, heads)
 
 
-async def look_at_models(
-    settings: Settings,
-    pipeline: Pipeline[Any],
-    heads: Heads,
-    servers: Servers,
-    session: Session,
-) -> list[str]:
-    """Put one tiny request to each model; see `generation.preflight.look`.
-
-    Returns
-    -------
-    What a person should know.
-    """
+async def models_to_look_at(
+    settings: Settings, pipeline: Pipeline[Any], heads: Heads, servers: Servers
+) -> list[Need]:
+    """Say to which models a tiny request is put first, and what it asks for; asks nobody."""
     from generation.backends.replay import ReplayBackend
-    from generation.preflight import look, needs
+    from generation.preflight import needs
 
     if not settings.preflight:
         return []
     some = _some_heads(heads, settings)
     wanted = await needs(pipeline, some, servers.backend, servers.routes)
-    return await look(
-        session, [need for need in wanted if not isinstance(need.backend, ReplayBackend)]
-    )
+    return [need for need in wanted if not isinstance(need.backend, ReplayBackend)]
 
 
 def _check_room(directory: Directory) -> None:

@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from intentkg.generating.committing import Committer
 from intentkg.generating.heads import as_heads, choose, image_loader
-from intentkg.generating.looking import look_at_models, look_at_place
+from intentkg.generating.looking import look_at_place, models_to_look_at
+from intentkg.generating.parameters import check_parameters
 from intentkg.generating.report import Report
 from intentkg.generating.servers import Servers, open_servers
 from intentkg.generating.settings import Settings, make_pipeline
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from generation.store import RequestStore
 
     type OnProgress = Callable[[Stats, int, int], None]
+    type Say = Callable[[str], None]
 
 STORE = "requests.sqlite"
 _BATCH_ROWS = 256  # few, so that rows of a slow model do not wait for company too long
@@ -38,7 +40,11 @@ _EXAMPLES = 200  # characters of a failure's words
 
 
 def generate(
-    directory: Directory, settings: Settings, *, progress: OnProgress | None = None
+    directory: Directory,
+    settings: Settings,
+    *,
+    progress: OnProgress | None = None,
+    say: Say | None = None,
 ) -> Report:
     """Run a pipeline over the heads of a knowledge base.
 
@@ -49,13 +55,15 @@ def generate(
     ----------
     progress
         Called with the figures so far, the heads done and the heads in all.
+    say
+        Called with a line that names who is asked, before anything is sent.
 
     Raises
     ------
     IntentKGError
         What keeps it from beginning.
     """
-    return run_async(_generate(directory, settings, progress))
+    return run_async(_generate(directory, settings, progress, say))
 
 
 def is_planned(error: IntentKGError | None) -> bool:
@@ -100,7 +108,7 @@ def run_async[T](work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _generate(
-    directory: Directory, settings: Settings, progress: OnProgress | None
+    directory: Directory, settings: Settings, progress: OnProgress | None, say: Say | None
 ) -> Report:
     from generation.pricing import Prices
     from generation.store import RequestStore
@@ -123,7 +131,7 @@ async def _generate(
         servers = open_servers(settings, pipeline)
         try:
             run = _Run(directory, settings, pipeline, prices, budget, store, heads, total, servers)
-            report = await run.go(progress)
+            report = await run.go(progress, say)
         finally:
             await servers.aclose()
     report.seconds = time.monotonic() - began
@@ -176,26 +184,38 @@ class _Run:
             prices.currency,
         )
 
-    async def go(self, progress: OnProgress | None) -> Report:
+    async def go(self, progress: OnProgress | None, say: Say | None) -> Report:
         """Work through the heads."""
+        from generation.preflight import look
         from generation.runner import stop_on_signals
 
         report, tally = self.report, self._tally
+        report.warnings += check_parameters(self._settings.parameters)
+        wanted = await models_to_look_at(self._settings, self._pipeline, self._heads, self._servers)
+        kept_from_beginning: list[IntentKGError] = []
 
         def told(stats: Stats) -> None:
             if progress:
                 progress(stats, tally.heads, report.heads)
 
-        async with self._session(told) as session:
+        async def before() -> None:
+            if say:
+                for warning in report.warnings:
+                    say(f"note: {warning}")
+                say(f"asking {', '.join(self._servers.names)}")
+            try:
+                report.warnings += await look(session, wanted)
+            except IntentKGError as error:
+                kept_from_beginning.append(error)
+                raise
+
+        async with self._session(told, before) as session:
             self._session_now = session
             report.stats = session.stats
             signals: Any = contextlib.nullcontext()
             if threading.current_thread() is threading.main_thread():
                 signals = stop_on_signals(session)
             with signals:
-                report.warnings += await look_at_models(
-                    self._settings, self._pipeline, self._heads, self._servers, session
-                )
                 try:
                     await self._work(session)
                 except IntentKGError as error:
@@ -204,13 +224,17 @@ class _Run:
                     await self._committer.finish()
                 except IntentKGError as error:
                     report.stopped = report.stopped or error
+        if kept_from_beginning and not tally.heads:
+            raise kept_from_beginning[0]
         report.warnings += session.stats.warnings
         return report
 
     def _is_stopped(self) -> bool:
         return bool(self._session_now and self._session_now.stopped)
 
-    def _session(self, told: Callable[[Stats], None]) -> Session:
+    def _session(
+        self, told: Callable[[Stats], None], before: Callable[[], Awaitable[None]]
+    ) -> Session:
         from generation.lane import Lane
         from generation.limits import Limits
         from generation.runner import Session
@@ -234,6 +258,7 @@ class _Run:
             images=image_loader(self._directory),
             progress=told,
             on_reply=self._note,
+            before=before,
         )
 
     async def _work(self, session: Session) -> None:

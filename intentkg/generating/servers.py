@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,9 @@ from intentkg.generating.settings import Settings, stage_name
 from schema.errors import UsageError
 
 if TYPE_CHECKING:
-    from generation.backends import Backend
+    from generation.backends import Backend, Capabilities
     from generation.pipeline import Pipeline
+    from generation.requests import Image, Reply, Request
 
 
 @dataclass(slots=True)
@@ -41,6 +42,31 @@ class Servers:
             await one.aclose()
 
 
+class Nobody:
+    """Stands where no server is named: enough for a run whose answers are all known."""
+
+    name = "no server"
+
+    def capabilities(self) -> Capabilities:
+        """Nothing is known."""
+        from generation.backends import Capabilities
+
+        return Capabilities()
+
+    async def complete(self, request: Request, images: Sequence[Image]) -> Reply:
+        """Say that a server has to be named."""
+        from generation.backends.openai import no_address
+
+        raise no_address()
+
+    async def count_tokens(self, request: Request) -> int | None:
+        """Count nothing."""
+        return None
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
 def open_servers(settings: Settings, pipeline: Pipeline[Any]) -> Servers:
     """Open who answers.
 
@@ -57,7 +83,7 @@ def open_servers(settings: Settings, pipeline: Pipeline[Any]) -> Servers:
         name, options = _options(settings, stage, pipeline.model(stage))
         key = name, repr(sorted(options.items()))
         if key not in opened:
-            opened[key] = open_backend(name, **options)
+            opened[key] = Nobody() if name == "nobody" else open_backend(name, **options)
         return opened[key]
 
     for given in (settings.backends, settings.base_urls):
@@ -86,6 +112,10 @@ def _options(settings: Settings, stage: str, model: str) -> tuple[str, dict[str,
     address = _own(settings, settings.base_urls, stage) or settings.base_url
     options = dict(settings.backend_options) if name == settings.backend else {}
     if name == "openai":
+        from generation.backends.openai import find_address
+
+        if find_address(address) is None:
+            return "nobody", {}
         options |= {"base_url": address, "api_key_env": settings.api_key_env}
         options["structured"] = settings.structured
     elif name == "replay":

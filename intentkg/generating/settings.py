@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from intentkg.generating.parameters import check_parameters
 from schema.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 PIPELINES = ("miko", "mind")
 
-# What only one of the pipelines has, by its name here and there.
-_MIKO = {"one_each": "together", "language": "language"}
-_MIND = {"pictures": "pictures", "visual_cues": "visual_cues", "filter": "filter"}
+# What only one of the pipelines has, by its name here and on the command line.
+_MIKO = {"one_each": "--one-each", "language": "--language"}
+_MIND = {"pictures": "--pictures", "visual_cues": "--no-visual-cues", "filter": "--filter"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +159,7 @@ def make_pipeline(settings: Settings) -> Pipeline[Any]:
     from generation.mind import Mind, MindOptions
 
     _check(settings)
+    check_parameters(settings.parameters)
     kind: Any = Miko if settings.pipeline == "miko" else Mind
     common: dict[str, Any] = {
         "model": settings.model,
@@ -193,11 +195,11 @@ def _check(settings: Settings) -> None:
         )
     default = Settings(pipeline=settings.pipeline)
     foreign = _MIND if settings.pipeline == "miko" else _MIKO
-    for name in foreign:
+    for name, option in foreign.items():
         if getattr(settings, name) != getattr(default, name):
             other = "mind" if settings.pipeline == "miko" else "miko"
             raise UsageError(
-                f"{settings.pipeline} has no option {name!r}",
+                f"{settings.pipeline} has no option {option} (in Python {name})",
                 fix=f"leave it out, or use --pipeline {other}",
             )
     if settings.filter == "critic" and settings.critic is None:
