@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.sources import Problem
-from schema.errors import InputError
+from schema.errors import UnsuitableFileError
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,17 @@ def fold(name: str) -> str:
     return "".join(c for c in name.casefold() if c not in " _-")
 
 
+def mapping(names: Iterable[str]) -> str:
+    """Write the options that say which columns are these fields.
+
+    Examples
+    --------
+    >>> mapping(["a", "b"])
+    '--column a=COLUMN --column b=COLUMN'
+    """
+    return " ".join(f"--column {name}=COLUMN" for name in names)
+
+
 class ColumnMap:
     """Which column feeds which field."""
 
@@ -102,27 +113,33 @@ class ColumnMap:
         return claimed
 
     def check(self, names: Sequence[str], *, what: str = "columns") -> None:
-        """Raise an InputError if a required or explicitly named column is not among `names`."""
+        """Say which required or explicitly named columns are not among `names`.
+
+        Raises
+        ------
+        UnsuitableFileError
+            If one is missing.
+        """
         got = set(self.resolve(tuple(names)).values())
         seen = ", ".join(names[:40]) or "none"
         for wanted in self._fields:
-            if wanted.name in got:
-                continue
-            if wanted.name in self._columns:
+            if wanted.name in self._columns and wanted.name not in got:
                 missing = self._columns[wanted.name]
                 close = get_close_matches(missing, names, n=1)
                 hint = f"did you mean {close[0]!r}? " if close else ""
-                raise InputError(
+                raise UnsuitableFileError(
                     f"there is no column {missing!r}; {what} seen: {seen}",
                     file=self._file,
                     fix=f"{hint}name one of the columns: --column {wanted.name}=COLUMN",
                 )
-            if wanted.required:
-                raise InputError(
-                    f"there is no column for {wanted.name!r}; {what} seen: {seen}",
-                    file=self._file,
-                    fix=f"name it with --column {wanted.name}=COLUMN",
-                )
+        lacking = [f.name for f in self._fields if f.required and f.name not in got]
+        if lacking:
+            raise UnsuitableFileError(
+                f"there is no column for {' and '.join(map(repr, lacking))}; {what} seen: {seen}",
+                file=self._file,
+                fix=f"name {'it' if len(lacking) == 1 else 'them'} with {mapping(lacking)}, "
+                "or choose another --format",
+            )
 
     def split(
         self, names: Sequence[str], values: Iterable[Any]

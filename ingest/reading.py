@@ -64,7 +64,8 @@ class Options:
         baskets: a basket with more different items is left out; its pairs grow with the square.
     dangling
         Links to products that the file does not describe: ``drop`` them (they are counted), or
-        ``keep`` them with a product that has nothing but its id.
+        ``keep`` them with a product that has nothing but its id. None: the format's own way,
+        which so far is ``drop`` in all that heed it.
     images
         Folder or address in which images lie whose names follow from the rows' ids. Without it
         such rows get no image reference.
@@ -84,7 +85,7 @@ class Options:
     min_support: int = 1
     basket: Literal["session", "day", "week", "user"] | None = None
     max_basket: int = 1000
-    dangling: Literal["drop", "keep"] = "drop"
+    dangling: Literal["drop", "keep"] | None = None
     images: str | None = None
     language: str | None = None
     max_line: int = MAX_LINE
@@ -121,6 +122,8 @@ class Format:
         What ``--column`` may map.
     takes_directory
         Whether a path may be a directory.
+    parts
+        Names, without ending, of files that are read together with the one it is told by.
     """
 
     name: str
@@ -131,6 +134,7 @@ class Format:
     options: frozenset[str] = frozenset()
     fields: tuple[Field, ...] = ()
     takes_directory: bool = False
+    parts: tuple[str, ...] = ()
 
     def check(self, options: Options) -> None:
         """Raise a UsageError for an option or a column that this format does not know."""
@@ -173,6 +177,7 @@ def reader(
     options: Iterable[str] = (),
     fields: Iterable[Field] = (),
     takes_directory: bool = False,
+    parts: Iterable[str] = (),
 ) -> Callable[[Read], Read]:
     """Register a reader under a name."""
 
@@ -181,7 +186,9 @@ def reader(
             raise ValueError(f"two readers are called {name}")
         wanted = tuple(fields)
         heeds = frozenset(options) | ({"columns"} if wanted else set())
-        _FORMATS[name] = Format(name, kind, summary, read, sniff, heeds, wanted, takes_directory)
+        _FORMATS[name] = Format(
+            name, kind, summary, read, sniff, heeds, wanted, takes_directory, tuple(parts)
+        )
         return read
 
     return register
@@ -213,13 +220,13 @@ def get(name: str, kind: Kind | None = None) -> Format:
     found = known[key]
     if kind is not None and found.kind != kind:
         raise UnknownFormatError(
-            f"format {found.name} holds {_WHAT[found.kind]}", fix=f"use {_COMMAND[found.kind]}"
+            f"format {found.name} holds {HOLDS[found.kind]}", fix=f"use {COMMANDS[found.kind]}"
         )
     return found
 
 
-_WHAT = {"records": "posts, products or co-buys", "intentions": "ready intentions"}
-_COMMAND = {
+HOLDS = {"records": "posts, products or co-buys", "intentions": "ready intentions"}
+COMMANDS = {
     "records": "`intentkg ingest KB --format NAME FILE`",
     "intentions": "`intentkg import KB --format NAME FILE`",
 }
@@ -244,6 +251,7 @@ def detect(path: str | Path, kind: Kind | None = None) -> Format:
         If the file cannot be read.
     """
     from ingest.sampling import take
+    from ingest.unclear import refuse_unreadable, unclear
 
     sample = take(path)
     guesses = sorted(((*f.sniff(sample), f) for f in formats()), key=lambda g: (-g[0], g[2].name))
@@ -255,17 +263,11 @@ def detect(path: str | Path, kind: Kind | None = None) -> Format:
             return mine[0][2]
     elif top[0] >= SURE and kind not in (None, top[2].kind):
         raise UnknownFormatError(
-            f"{path}: this looks like {top[2].name} ({top[1]}), which holds {_WHAT[top[2].kind]}",
-            fix=f"use {_COMMAND[top[2].kind].replace('NAME', top[2].name)}",
+            f"{path}: this looks like {top[2].name} ({top[1]}), which holds {HOLDS[top[2].kind]}",
+            fix=f"use {COMMANDS[top[2].kind].replace('NAME', top[2].name)}",
         )
-    near = [g for g in mine if g[0] > 0][:3]
-    close = "; ".join(f"{f.name} ({why})" for _, why, f in near)
-    names = ", ".join(f.name for f in formats(kind))
-    raise UnknownFormatError(
-        f"{path}: the format is not clear. Seen: {sample.describe()}"
-        + (f". Close: {close}" if close else ""),
-        fix=f"name it with --format NAME, one of: {names}",
-    )
+    refuse_unreadable(sample)
+    raise unclear(sample, mine)
 
 
 def read(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from schema.errors import InputError
+from schema.errors import InputError, UnsuitableFileError
 
 MAX_LINE = 16 * 1024 * 1024
 """Longest line that is read, in bytes; a longer one is refused without being held whole."""
@@ -76,13 +76,13 @@ def check_file(path: str | Path) -> Path:
 
     Raises
     ------
-    InputError
+    UnsuitableFileError
         If there is no such file, or it is a directory, or it must not be read.
     """
     where = Path(path)
     try:
         if where.is_dir():
-            raise InputError(
+            raise UnsuitableFileError(
                 "this is a directory, not a file",
                 file=str(path),
                 fix=f"name the files in it, as in {where / '*.jsonl'}",
@@ -90,13 +90,13 @@ def check_file(path: str | Path) -> Path:
         with where.open("rb"):
             pass
     except FileNotFoundError:
-        raise InputError("no such file", file=str(path), fix=_near(where)) from None
+        raise UnsuitableFileError("no such file", file=str(path), fix=_near(where)) from None
     except PermissionError:
-        raise InputError(
+        raise UnsuitableFileError(
             "it may not be read", file=str(path), fix=f"chmod +r {where}, or run as its owner"
         ) from None
     except (OSError, ValueError) as error:
-        raise InputError(
+        raise UnsuitableFileError(
             f"it cannot be opened: {error}", file=str(path), fix="check the path and the disk"
         ) from None
     return where

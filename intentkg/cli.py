@@ -22,6 +22,7 @@ COMMANDS = (
     "demo",
     "ingest",
     "import",
+    "formats",
     "generate",
     "requests",
     "build",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kg.directory import Directory
-from schema.errors import InputError, IntentKGError, UsageError
+from schema.errors import InputError, IntentKGError, UnsuitableFileError, UsageError
 from schema.records import Rejection, Rows
 
 if TYPE_CHECKING:
@@ -41,6 +41,17 @@ class FileReport:
     summary: Summary | None
     error: IntentKGError | None = None
 
+    @property
+    def rows(self) -> int:
+        """Rows of it that are stored now, be they new or known."""
+        tables = self.summary.tables.values() if self.summary else ()
+        return sum(t.added + t.changed + t.unchanged for t in tables)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything of it was new."""
+        return self.summary is not None and self.summary.changed
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         report: dict[str, Any] = {"file": self.file, "format": self.format}
@@ -55,12 +66,13 @@ class FileReport:
             ]
             report["notes"] = dict(self.summary.notes)
         if self.error is not None:
-            report["error"] = {
-                "type": type(self.error).__name__,
-                "message": str(self.error),
-                "fix": self.error.fix,
-            }
+            report["error"] = error_dict(self.error)
         return report
+
+
+def error_dict(error: IntentKGError) -> dict[str, Any]:
+    """An error as plain values, for JSON."""
+    return {"type": type(error).__name__, "message": str(error), "fix": error.fix}
 
 
 def take_in(
@@ -76,9 +88,10 @@ def take_in(
 ) -> list[FileReport]:
     """Read files into a knowledge base.
 
-    Each file goes in whole or not at all; one that fails is reported and listed in
-    ``rejected.parquet``, and the next one is read. Rows that are refused are listed there too.
-    Reading the same file again changes nothing.
+    Each file goes in whole or not at all; one that fails is reported, and the next one is read.
+    Rows that are refused, and files that are damaged as a whole, are listed in
+    ``rejected.parquet`` until the file goes in without refusals; wrong use (no such file, the
+    wrong format or column) is only reported. Reading the same file again changes nothing.
 
     Parameters
     ----------
@@ -148,14 +161,16 @@ def _take_one(
         name = found.name
         items = reading.read(file, name, options, kind=kind)
         with Transaction(directory, purpose, update=update) as transaction:
+            transaction.covers(file)
             for item in with_images(_counted(items, file, progress), image_options):
                 transaction.add(item)
             return FileReport(file, name, transaction.commit())
-    except (InputError, UsageError) as error:
+    except (UsageError, UnsuitableFileError) as error:
+        # Not the file's fault: another path, format or column may do.
+        return FileReport(file, name, None, error)
+    except InputError as error:
         fix = error.fix or "see the message"
-        row = error.row if isinstance(error, InputError) else None
-        reason = error.reason if isinstance(error, InputError) else error.message
-        record_rejections(directory, [Rejection(file, row, reason, fix)], purpose)
+        record_rejections(directory, [Rejection(file, error.row, error.reason, fix)], purpose)
         return FileReport(file, name, None, error)
 
 

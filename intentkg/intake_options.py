@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from intentkg import output
+from schema.errors import InputError, IntentKGError
 
 if TYPE_CHECKING:
     from intentkg.intake import FileReport, Kind
+    from kg.truth import Summary, TableSummary
+
+_SHOWN = 3
 
 
 def intake_options[F: Callable[..., Any]](command: F) -> F:
@@ -25,7 +30,7 @@ def intake_options[F: Callable[..., Any]](command: F) -> F:
                 "-f",
                 default="auto",
                 show_default=True,
-                help="The files' format; a wrong name lists them all.",
+                help="The files' format; `intentkg formats` lists them.",
             ),
             click.option("--source", help="Source name of the rows, in place of the format's own."),
             click.option(
@@ -38,9 +43,16 @@ def intake_options[F: Callable[..., Any]](command: F) -> F:
             click.option(
                 "--dangling",
                 type=click.Choice(["drop", "keep"]),
-                default="drop",
+                help="amazon-2018, amazon-2023, amazon-snap: links to products that the file does "
+                "not describe; intentions: heads that are not known. Keep: as products with "
+                "nothing but an id.  [default: the format's own, drop]",
+            ),
+            click.option(
+                "--max-basket",
+                type=click.IntRange(min=2),
+                default=1000,
                 show_default=True,
-                help="What to do with links to products that are not described.",
+                help="baskets, bundlerec: one of more different items is left out.",
             ),
             click.option(
                 "--max-line",
@@ -74,41 +86,79 @@ def take_in_and_report(
     kb: Path, files: Sequence[str], *, kind: Kind, as_json: bool, **options: Any
 ) -> int:
     """Read the files and print what became of each; returns the exit code."""
-    from intentkg.intake import take_in
+    from intentkg.intake import error_dict, take_in
     from kg.directory import Directory
 
     directory = Directory.create(kb)
     with output.progress(quiet=as_json) as progress:
         reports = take_in(directory, files, kind=kind, progress=progress, **options)
-    failed = any(report.error for report in reports)
+    nothing = _nothing(reports, kb)
     if as_json:
-        output.emit_json({"files": [report.to_dict() for report in reports]})
+        answer: dict[str, Any] = {"files": [report.to_dict() for report in reports]}
+        if nothing is not None:
+            answer["error"] = error_dict(nothing)
+        output.emit_json(answer)
     else:
         for report in reports:
             show(report, kb)
-    return 1 if failed else 0
+        if nothing is not None:
+            _complain(nothing)
+        if any(report.changed for report in reports):
+            click.echo(f"next: intentkg build {shlex.quote(str(kb))}")
+    return 1 if nothing is not None or any(report.error for report in reports) else 0
+
+
+def _nothing(reports: Sequence[FileReport], kb: Path) -> InputError | None:
+    """The error to end with if rows were refused and not one went in or was known."""
+    refused = sum(report.summary.rejected for report in reports if report.summary)
+    if not refused or any(report.rows for report in reports):
+        return None
+    return InputError(
+        f"nothing went in: {'the only row was' if refused == 1 else f'all {refused:,} rows were'} "
+        "refused",
+        fix=f"see the reasons, all of them in {kb / 'rejected.parquet'}; if the rows are another "
+        "layout, name it with --format or --column (`intentkg formats` lists them)",
+    )
+
+
+def _complain(error: IntentKGError) -> None:
+    click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
+    if error.fix:
+        click.echo(f"  fix: {error.fix}", err=True)
 
 
 def show(report: FileReport, kb: Path) -> None:
     """Print what became of one file."""
     if report.error is not None:
-        click.echo(click.style("error: ", fg="red", bold=True) + str(report.error), err=True)
-        if report.error.fix:
-            click.echo(f"  fix: {report.error.fix}", err=True)
+        _complain(report.error)
         return
     summary = report.summary
     assert summary is not None
     click.echo(f"{report.file} ({report.format})")
-    for table, t in summary.tables.items():
-        parts = [f"{t.added:,} new"]
-        parts += [f"{t.changed:,} changed"] if t.changed else []
-        parts += [f"{t.unchanged:,} known"] if t.unchanged else []
-        click.echo(f"  {table + ':':<12} {', '.join(parts)}")
+    shown = {table: _figures(t) for table, t in summary.tables.items()}
+    for table, figures in shown.items():
+        if figures:
+            click.echo(f"  {table + ':':<12} {figures}")
+    if not any(shown.values()) and not summary.rejected:
+        click.echo("  0 rows")
     for label, count in summary.notes.items():
-        click.echo(f"  {label}: {count:,}")
+        if count:
+            click.echo(f"  {label}: {count:,}")
     if summary.rejected:
-        listed = kb / "rejected.parquet"
-        click.echo(f"  refused: {summary.rejected:,} rows or images, listed in {listed}")
-        for rejection in summary.rejections[:3]:
-            place = "" if rejection.row is None else f"row {rejection.row}: "
-            click.echo(f"    {place}{rejection.reason} (fix: {rejection.fix})")
+        _show_refused(summary, kb / "rejected.parquet")
+
+
+def _figures(table: TableSummary) -> str:
+    """How many rows were new, changed and known; what there was none of is left out."""
+    parts = {"new": table.added, "changed": table.changed, "known": table.unchanged}
+    return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
+
+
+def _show_refused(summary: Summary, listed: Path) -> None:
+    what = "1 row or image" if summary.rejected == 1 else f"{summary.rejected:,} rows or images"
+    click.echo(f"  refused: {what}, listed in {listed}")
+    for rejection in summary.rejections[:_SHOWN]:
+        place = "" if rejection.row is None else f"row {rejection.row}: "
+        click.echo(f"    {place}{rejection.reason} (fix: {rejection.fix})")
+    if summary.rejected > _SHOWN:
+        click.echo(f"    and {summary.rejected - _SHOWN:,} more")

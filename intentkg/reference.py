@@ -1,4 +1,4 @@
-"""Generated reference pages: the command line, the relations, the named queries.
+"""Generated reference pages: the command line, the relations, the named queries, the formats.
 
 ``make docs`` writes them; a test fails when one is not current.
 """
@@ -88,10 +88,18 @@ def queries_page() -> str:
     return document()
 
 
+def formats_page() -> str:
+    """Render what input files must look like, from the registry of readers."""
+    from intentkg.formats import page
+
+    return page(_GENERATED)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "relations.md": relations_page,
     "queries.md": queries_page,
+    "formats.md": formats_page,
 }
 
 

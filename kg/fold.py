@@ -286,6 +286,7 @@ class Fold:
             )
             added += self._value(f"SELECT count(*) FROM ({folded})") - changed
             query += f" UNION ALL {folded}"
+        total -= self._only_refused()
         if not added + changed:
             return Folded(None, 0, 0, total)
         part = Staged(
@@ -296,6 +297,16 @@ class Fold:
             part.write(batch.cast(SCHEMAS[self.table]))
         part.close()
         return Folded(part.path, added, changed, total - added - changed)
+
+    def _only_refused(self) -> int:
+        """Count the stored keys of which every content that came was refused."""
+        if not self._conflicts:
+            return 0
+        return self._value(
+            f"SELECT count(*) FROM (SELECT {self.keys} FROM contents c "
+            f"LEFT JOIN {parquet(self._conflicts)} x ON x._seq = c._seq GROUP BY ALL "
+            "HAVING count(*) = count(x._seq))"
+        )
 
     def _copy(self, query: str, path: Path) -> None:
         self.sql.execute(f"COPY ({query}) TO {quote(path)} (FORMAT parquet, COMPRESSION zstd)")

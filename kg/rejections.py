@@ -1,9 +1,13 @@
-"""``rejected.parquet``: every row that was refused, once, with the reason and the fix."""
+"""``rejected.parquet``: every row that was refused, once, with the reason and the fix.
+
+A file that was damaged as a whole has one entry, without a row. When all of a file goes in later,
+what is listed of it is dropped.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +15,7 @@ import pyarrow.parquet as pq
 from kg.directory import Directory, settle
 from kg.manifest import Manifest
 from kg.sql import connect, parquet, quote, store_errors, stream
-from kg.staging import Staged, Staging
+from kg.staging import Staged, Staging, printable
 from schema.records import REJECTED, Rejection
 
 FILE = "rejected.parquet"
@@ -51,6 +55,44 @@ def count(directory: Directory) -> int:
     """Count the rejections."""
     path = directory.path(FILE)
     return int(pq.read_metadata(path).num_rows) if path.exists() else 0
+
+
+def forget(directory: Directory, folder: Path, name: str) -> int:
+    """Drop what is listed of a file, or of the files in a folder; the caller holds the lock.
+
+    Parameters
+    ----------
+    directory
+        The knowledge base.
+    folder
+        Where to write meanwhile.
+    name
+        The file or folder as the person named it.
+
+    Returns
+    -------
+    int
+        How many rejections were dropped.
+    """
+    old = directory.path(FILE)
+    if not old.exists():
+        return 0
+    given = PurePath(printable(name))
+    names = pq.read_table(old, columns=["file"])["file"].unique().to_pylist()
+    mine = {n for n in names if given in (path := PurePath(n), *path.parents)}
+    if not mine:
+        return 0
+    rest = Staged(folder / FILE, REJECTED)
+    for batch in pq.ParquetFile(old).iter_batches():
+        kept = [file not in mine for file in batch["file"].to_pylist()]
+        rest.write(batch.filter(pa.array(kept)).cast(REJECTED))
+    dropped = count(directory) - rest.rows
+    rest.close()
+    if rest.rows:
+        settle(rest.path, old)
+    else:
+        old.unlink()
+    return dropped
 
 
 def keep(directory: Directory, folder: Path, staged: Path) -> int:

@@ -58,7 +58,8 @@ _IMAGES_AT_ONCE = 1_000
 class TableSummary:
     """What a commit did to one table, counted in keys (a co-buy counts once per source).
 
-    `changed` rows were stored before and were filled or updated.
+    `changed` rows were stored before and were filled or updated. A row that is stored, and that
+    was only offered with other content and refused, is counted in none of the three.
     """
 
     added: int = 0
@@ -132,6 +133,7 @@ class Transaction(contextlib.AbstractContextManager["Transaction"]):
         self._exit = contextlib.ExitStack()
         self._open = False
         self._keep_rejections = False
+        self._covered: str | None = None
 
     def __enter__(self) -> Self:
         self.directory.manifest()  # says first of all whether this is a knowledge base
@@ -195,6 +197,13 @@ class Transaction(contextlib.AbstractContextManager["Transaction"]):
         with self._writing():
             self._reject(rejection)
         self._keep_rejections = True
+
+    def covers(self, name: str) -> None:
+        """Say that what is added is the whole of a file (or folder), as the person named it.
+
+        If nothing of it is refused, the commit drops what was listed of that file before.
+        """
+        self._covered = name
 
     def commit(self) -> Summary:
         """Fold what was staged into the truth and make it current.
@@ -323,6 +332,8 @@ class Transaction(contextlib.AbstractContextManager["Transaction"]):
         staged = self._staging.rejections()
         if staged is not None:
             rejections.keep(self.directory, self._folder, staged)
+        elif self._covered is not None:
+            rejections.forget(self.directory, self._folder, self._covered)
 
     def _unsettle(self, settled: list[Path]) -> None:
         """Take back files that were put in place for a commit that did not come about."""

@@ -8,6 +8,7 @@
     │   ├── UnknownRelationError            not in the registry
     │   └── UnknownQueryError               no named query of that name, or a parameter missing
     ├── InputError                          a file or row that cannot be read
+    │   └── UnsuitableFileError             not there, or not of the layout that was asked for
     ├── StoreError                          something is wrong with a knowledge base on disk
     │   ├── NotAKnowledgeBaseError          the directory is not a knowledge base
     │   ├── FormatVersionError              written by another format version
@@ -119,6 +120,13 @@ class InputError(IntentKGError):
         self.reason = message
         self.file = file
         self.row = row
+
+
+class UnsuitableFileError(InputError):
+    """The file is not there, or has not the layout that was asked for.
+
+    Another path, ``--format`` or ``--column`` may do: nothing says that its content is bad.
+    """
 
 
 class StoreError(IntentKGError):

@@ -1,7 +1,8 @@
 """Files that cannot be read, through the real command line.
 
-Such a file fails whole: exit code 1, a message with the fix, the same in ``rejected.parquet``, and
-not one of its rows stored. What was stored stays as it was, byte by byte.
+Such a file fails whole: exit code 1, a message with the fix, and not one of its rows stored. If
+its content is at fault, the same stands in ``rejected.parquet``; if another format or column may
+do, it does not. What was stored stays as it was, byte by byte.
 """
 
 from __future__ import annotations
@@ -115,6 +116,16 @@ BROKEN_FILES = {
 }  # fmt: skip
 
 
+WRONG_USE = {
+    "posts without a text column",
+    "products without an id column",
+    "pairs without a second end",
+    "parquet without a text column",
+    "intentions without a relation",
+    "a format nobody knows",
+}
+
+
 @pytest.mark.parametrize("what", BROKEN_FILES)
 def test_a_broken_file_fails_whole_and_says_how_to_mend_it(what: str, kb: Path) -> None:
     verb, name, file, data, said, fix = BROKEN_FILES[what]
@@ -131,14 +142,16 @@ def test_a_broken_file_fails_whole_and_says_how_to_mend_it(what: str, kb: Path) 
 
     assert committed(kb) == before, "something of the file was stored"
     check_tidy(kb)
-    [row] = rejected(kb)
-    assert row["file"] == str(path)
-    assert said in row["reason"] and fix in row["fix"]
+    listed = rejected(kb)
+    assert len(listed) == (what not in WRONG_USE)
+    for row in listed:
+        assert row["file"] == str(path)
+        assert said in row["reason"] and fix in row["fix"]
 
     # The same once more: the same error, as JSON, and it is not listed twice.
     [report] = quick(verb, kb, "--format", name, path, code=1)["files"]
     assert said in report["error"]["message"] and fix in report["error"]["fix"]
-    assert rejected(kb) == [row]
+    assert rejected(kb) == listed
     assert committed(kb) == before
     assert quick("verify", kb)["ok"]
 
@@ -156,7 +169,9 @@ def test_all_of_them_in_a_process_of_its_own(verb: str, kb: Path) -> None:
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     errors = result.stderr.split("error: ")[1:]
-    assert len(errors) == len(rejected(kb)) == len(cases)
+    assert len(errors) == len(cases)
+    wrong = {case for what, case in BROKEN_FILES.items() if what in WRONG_USE}
+    assert len(rejected(kb)) == sum(case not in wrong for case in cases) > 0
     for error, path, (*_, said, fix) in zip(errors, paths, cases, strict=True):
         assert str(path) in error
         assert said in error and f"\n  fix: {''}" in error and fix in error
@@ -175,12 +190,65 @@ def test_the_other_files_of_the_same_command_are_read(kb: Path) -> None:
     reports = answer("ingest", kb, "-f", "posts", broken, missing, good, code=1)["files"]
     assert [r["error"]["type"] if "error" in r else None for r in reports] == [
         "InputError",
-        "InputError",
+        "UnsuitableFileError",
         None,
     ]
     assert reports[2]["tables"]["posts"]["added"] == 1
     assert quick("status", kb)["counts"]["posts"] == 4
     check_tidy(kb)
+
+
+def test_wrong_use_is_not_listed_as_if_the_file_were_bad(kb: Path) -> None:
+    good = write_json_lines(kb.parent / "good.jsonl", [{"id": "n1", "text": "fine"}])
+    for words in (
+        ["ingest", kb, "-f", "products", good],
+        ["ingest", kb, "-f", "posts", "--column", "text=words", good],
+        ["ingest", kb, "--column", "txt=text", good],
+        ["ingest", kb, kb.parent / "missing.jsonl"],
+        ["ingest", kb, kb.parent],
+        ["import", kb, good],
+        ["import", kb, "-f", "intentions", good],
+    ):
+        result = call(*words)
+        assert result.returncode in (1, 2) and "fix:" in result.stderr, words
+        assert rejected(kb) == [], words
+    assert call("status", kb).stdout.count("refused") == 0
+
+
+def test_what_is_listed_of_a_file_goes_when_the_file_is_mended(kb: Path) -> None:
+    path, other = kb.parent / "x.jsonl.gz", kb.parent / "y.csv"
+    other.write_text("id,text\nn1,fine\nn2\n", encoding="utf-8")
+    path.write_bytes(PACKED[:-30])
+    quick("ingest", kb, "-f", "posts", other, path, code=1)
+    assert [row["file"] for row in rejected(kb)] == [str(other), str(path)]
+    path.write_bytes(gzip.compress(b'{"id": "m1", "text": "mended"}\n'))
+    quick("ingest", kb, "-f", "posts", path)
+    assert [row["file"] for row in rejected(kb)] == [str(other)]
+    quick("ingest", kb, "-f", "posts", other)  # as bad as before
+    assert [row["row"] for row in rejected(kb)] == [3]
+    other.write_text("id,text\nn1,fine\nn2,fine too\n", encoding="utf-8")
+    quick("ingest", kb, "-f", "posts", other)
+    assert rejected(kb) == [] and quick("status", kb)["counts"]["rejected"] == 0
+    assert quick("verify", kb)["ok"]
+    check_tidy(kb)
+
+
+def test_empty_files_and_folders_are_called_what_they_are(kb: Path) -> None:
+    folder = kb.parent / "pictures"
+    folder.mkdir()
+    assert "the folder is empty" in call("ingest", kb, folder).stderr
+    for name in ("a.jpg", "b.PNG"):
+        (folder / name).write_bytes(b"x")
+    result = call("ingest", kb, folder)
+    assert result.returncode == 1 and "a folder of images (2 of 2 files)" in result.stderr
+    assert "column `images`" in result.stderr
+    empty = kb.parent / "empty.csv"
+    empty.write_bytes(b"")
+    assert "the file is empty" in call("ingest", kb, empty).stderr
+    part = folder / "bundle_item.csv"
+    part.write_text("bundle ID,item ID\n1,2\n", encoding="utf-8")
+    result = call("ingest", kb, part)
+    assert "part of bundlerec" in result.stderr and "give the folder" in result.stderr
 
 
 def test_a_broken_file_begins_no_half_of_a_knowledge_base(tmp_path: Path) -> None:

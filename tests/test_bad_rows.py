@@ -202,7 +202,7 @@ def test_a_bad_row_is_listed_and_the_rows_around_it_are_stored(what: str, kb: Pa
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     assert f"row {case.row}: " in result.stdout
-    assert "refused: 1 rows or images, listed in" in result.stdout
+    assert "refused: 1 row or image, listed in" in result.stdout
 
     [row] = rejected(kb)
     assert (row["file"], row["row"]) == (str(path), case.row)
@@ -253,8 +253,9 @@ def test_all_of_a_format_in_a_process_of_its_own(name: str, kb: Path) -> None:
 
 def test_a_differing_row_replaces_the_stored_one_when_asked(kb: Path) -> None:
     path = write_json_lines(kb.parent / "x.jsonl", [{"id": "p1", "text": "another day"}])
-    [report] = quick("ingest", kb, "-f", "posts", path)["files"]
-    assert (report["tables"]["posts"]["changed"], report["rejected"]) == (0, 1)
+    [report] = quick("ingest", kb, "-f", "posts", path, code=1)["files"]
+    assert report["tables"]["posts"] == {"added": 0, "changed": 0, "unchanged": 0}
+    assert report["rejected"] == 1
     assert "--update" in report["rejections"][0]["fix"]
     [report] = quick("ingest", kb, "-f", "posts", path, "--update")["files"]
     assert (report["tables"]["posts"]["changed"], report["rejected"]) == (1, 0)
@@ -267,12 +268,33 @@ def test_a_file_of_few_but_bad_rows_stores_nothing_and_lists_each(kb: Path) -> N
     path.write_text("id,text\n" + "".join(f"n{i}\n" for i in range(500)), encoding="utf-8")
     before = committed(kb)
     result = call("ingest", kb, "-f", "posts", path)
-    assert result.returncode == 0
+    assert result.returncode == 1
     assert "refused: 500 rows or images" in result.stdout
+    assert "row 4: " in result.stdout and "and 497 more" in result.stdout
+    assert "nothing went in: all 500 rows were refused" in result.stderr
+    assert quick("ingest", kb, "-f", "posts", path, code=1)["error"]["fix"]
     assert committed(kb) == before
     assert [row["row"] for row in rejected(kb)] == list(range(2, 502))
     call("ingest", kb, "-f", "posts", path)
     assert len(rejected(kb)) == 500
+
+
+def test_one_row_that_goes_in_or_is_known_is_enough(kb: Path) -> None:
+    bad, good = kb.parent / "bad.csv", kb.parent / "good.csv"
+    bad.write_text("id,text\nn1\n", encoding="utf-8")
+    good.write_text("id,text\nn2,fine\n", encoding="utf-8")
+    result = call("ingest", kb, "-f", "posts", bad, good)
+    assert result.returncode == 0 and f"next: intentkg build {kb}" in result.stdout
+    result = call("ingest", kb, "-f", "posts", bad, good)
+    assert result.returncode == 0 and "next:" not in result.stdout
+    assert call("ingest", kb, "-f", "posts", bad).returncode == 1
+
+
+def test_a_header_alone_is_no_rows(kb: Path) -> None:
+    path = kb.parent / "x.csv"
+    path.write_text("id,text\n", encoding="utf-8")
+    result = call("ingest", kb, path)
+    assert result.returncode == 0 and "0 rows" in result.stdout
 
 
 def test_a_file_of_many_but_bad_rows_fails_whole(kb: Path) -> None:

@@ -58,6 +58,17 @@ def test_demo_a_second_time_changes_nothing(kb: Path) -> None:
     assert answer("status", kb)["revision"] == before["revision"]
 
 
+def test_demo_keeps_out_of_a_knowledge_base_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "posts.csv"
+    path.write_text("id,text\n1,hello there\n", encoding="utf-8")
+    answer("ingest", tmp_path / "my.kg", path)
+    result = run("demo", tmp_path / "my.kg")
+    assert result.returncode == 2 and result.stdout == ""
+    assert "holds data of your own (posts)" in result.stderr and "intentkg demo" in result.stderr
+    counts = answer("status", tmp_path / "my.kg")["counts"]
+    assert (counts["posts"], counts["products"]) == (1, 0)
+
+
 def test_demo_ends_with_what_to_type_next_and_that_works(kb: Path) -> None:
     shown = run("demo", kb).stdout
     after = shown.partition("What to type next:")[2]

@@ -299,7 +299,7 @@ def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
     path = _jsonl(tmp_path, {k: v for k, v in PAIR.items() if k != column})
     with pytest.raises(InputError, match=f"no column for '{column}'") as caught:
         _read(path)
-    assert caught.value.fix == f"name it with --column {column}=COLUMN"
+    assert f"name it with --column {column}=COLUMN" in str(caught.value.fix)
 
 
 def test_options_of_other_formats_are_refused() -> None:

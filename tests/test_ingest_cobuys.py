@@ -86,7 +86,7 @@ def test_baskets_of_a_day_with_order_and_npmi(tmp_path: Path) -> None:
     # 5 baskets; bulb and lamp are in 3 of them each, together in 2.
     assert cobuy["npmi"] == pytest.approx(math.log(2 * 5 / 9) / -math.log(2 / 5))
     assert {p["id"]: p["title"] for p in got.products} == {"bulb": "the bulb", "lamp": "the lamp"}
-    assert got.notes["baskets"] == 5 and got.notes["purchases"] == 8
+    assert got.notes["baskets (each one user's day)"] == 5 and got.notes["purchases"] == 8
     week = Harvest(tmp_path / "f", "baskets", basket="week").cobuys
     assert [c["support"] for c in week] == [3]
 
@@ -190,7 +190,7 @@ def test_baskets_agree_with_the_definition(bought: list[tuple[str, str, int]], l
         assert (c["support_ab"] or 0, c["support_ba"] or 0) == (first[a, b], first[b, a])
         assert c["npmi"] == pytest.approx(npmi(both[a, b], single[a], single[b], len(baskets)))
         assert -1 <= c["npmi"] <= 1
-    assert got.notes["baskets"] == len(baskets)
+    assert got.notes["baskets (each one user's day)"] == len(baskets)
     assert {p["id"] for p in got.products} == {item for pair in expected for item in pair}
 
 

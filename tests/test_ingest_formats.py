@@ -55,6 +55,7 @@ def test_a_format_of_the_other_kind_names_the_command() -> None:
     [
         ("posts", {"min_support": 3}, "no option min-support"),
         ("posts", {"dangling": "keep"}, "no option dangling"),
+        ("posts", {"dangling": "drop"}, "no option dangling"),
         ("amazon-2018", {"columns": {"id": "x"}}, "no option columns"),
         ("posts", {"columns": {"txt": "body"}}, "no field 'txt'"),
         ("posts", {"source": "No Good"}, "not a source name"),
@@ -133,7 +134,11 @@ def test_what_is_not_recognised_says_what_was_seen_and_what_comes_close(
     with pytest.raises(UnknownFormatError) as caught:
         detect(path, "records")
     assert seen in str(caught.value) and close in str(caught.value)
-    assert "--format NAME" in (caught.value.fix or "") and "posts" in (caught.value.fix or "")
+    fix = caught.value.fix or ""
+    assert "--format NAME" in fix and "posts" in fix
+    assert ("--column" in fix) == (not text.startswith("["))
+    if "no column for text" in close:
+        assert "--format posts --column text=COLUMN" in fix
 
 
 def test_a_dictionary_whose_words_look_like_columns(tmp_path: Path) -> None:

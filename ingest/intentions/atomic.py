@@ -22,7 +22,7 @@ from ingest.reading import Guess, Options, reader
 from ingest.rows import fold
 from ingest.sampling import Sample
 from ingest.sources import Line, read_lines
-from schema.errors import InputError, UnknownRelationError
+from schema.errors import InputError, UnknownRelationError, UnsuitableFileError
 from schema.identity import post_id
 from schema.records import Item, Table
 from schema.relations import Family, Relation, names, resolve
@@ -104,7 +104,7 @@ def _header(cells: list[str]) -> dict[str, int] | None:
 def _check_first(path: Path, line: Line, cells: list[str]) -> None:
     """Refuse a file that is laid out in another way, rather than each of its rows."""
     if len(cells) < len(_COLUMNS):
-        raise InputError(
+        raise UnsuitableFileError(
             f"the first line has {len(cells)} cells parted by tabs, not head, relation and tail",
             file=str(path),
             row=line.number,

@@ -36,7 +36,7 @@ from ingest.markup import plain
 from ingest.reading import Guess, Options, reader
 from ingest.rows import Field, TableRow, read_rows
 from ingest.sampling import Sample
-from schema.errors import InputError
+from schema.errors import InputError, UnsuitableFileError
 from schema.identity import cobuy_id, product_id
 from schema.records import Item, Rejection
 
@@ -68,6 +68,7 @@ def sniff(sample: Sample) -> Guess:
     sniff=sniff,
     options=("max_basket",),
     takes_directory=True,
+    parts=("bundle_item", "item_asin", "item_titles", "item_categories"),
 )
 def read(path: Path, options: Options) -> Iterator[Item]:
     """Read bundles; yields products, co-buys and assertions of both."""
@@ -75,7 +76,7 @@ def read(path: Path, options: Options) -> Iterator[Item]:
         found = _table(path, "bundle_intent")
         tables = [found] if found else _domains(path)
         if not tables:
-            raise InputError(
+            raise UnsuitableFileError(
                 "there is no bundle_intent.csv in this directory",
                 file=str(path),
                 fix="name a domain's directory, such as electronic/",

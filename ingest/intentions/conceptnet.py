@@ -28,7 +28,7 @@ from ingest.cleaning import BadValue, shorten
 from ingest.reading import Guess, Options, reader
 from ingest.sampling import Sample
 from ingest.sources import Line, read_lines
-from schema.errors import InputError, UnknownRelationError, UsageError
+from schema.errors import InputError, UnknownRelationError, UnsuitableFileError, UsageError
 from schema.records import Item, Table
 from schema.relations import Relation, resolve
 
@@ -83,7 +83,7 @@ def read(path: Path, options: Options) -> Iterator[Item]:
 
 def _check_first(path: Path, line: Line, cells: list[str]) -> None:
     if len(cells) < _CELLS - 1 or not cells[1].startswith("/r/"):
-        raise InputError(
+        raise UnsuitableFileError(
             "the first line is not a row of ConceptNet's assertions",
             file=str(path),
             row=line.number,

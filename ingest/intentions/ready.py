@@ -16,7 +16,7 @@ lines, CSV or Parquet, with these columns::
 
 Only a head, `relation` and `text` are needed. The head must be known: from an earlier ``ingest``,
 or because the row brings it along, with ``post_text`` for a post, with ``support`` or a title
-(``title_a``, ``title_b``) for a co-buy, with ``title`` for a product. With ``dangling="keep"``
+(``title_a``, ``title_b``) for a co-buy, with ``title`` for a product. With ``--dangling keep``
 every co-buy and product is brought along, if need be with nothing but its id.
 
 Nothing is remembered from row to row: memory does not grow with the file.

@@ -30,7 +30,7 @@ from ingest.pairs import Pairs
 from ingest.reading import Guess, Options, reader
 from ingest.sampling import Sample
 from ingest.sources import read_lines
-from schema.errors import InputError
+from schema.errors import UnsuitableFileError
 from schema.records import Item
 
 _LINKS = ("also_buy", "related")
@@ -105,7 +105,7 @@ def _parse(line: str) -> dict[str, Any]:
 def _check_first(value: dict[str, Any], path: Path, seen: bool) -> None:
     """Refuse the file if its first object is no product at all."""
     if not seen and "asin" not in value:
-        raise InputError(
+        raise UnsuitableFileError(
             f"there is no key 'asin'; keys seen: {', '.join(map(str, list(value)[:40]))}",
             file=str(path),
             fix="is it the metadata file (meta_*.json.gz), not the reviews? "

@@ -28,7 +28,7 @@ from ingest.reading import Guess, Options, reader
 from ingest.rows import Field, container, read_rows
 from ingest.sampling import Sample
 from ingest.sources import Problem, read_lines
-from schema.errors import InputError
+from schema.errors import InputError, UnsuitableFileError
 from schema.records import Item
 
 FIELDS = (
@@ -109,7 +109,7 @@ def _text(path: Path, options: Options) -> Iterator[_Block]:
             blocks += 1
         elif block is None:
             if not _NOTHING.fullmatch(line.text):
-                raise InputError(
+                raise UnsuitableFileError(
                     f"this is not the amazon-meta text: it begins {cleaning.shorten(line.text)}",
                     file=str(path),
                     row=line.number,

@@ -1,9 +1,9 @@
 """Shopping baskets (user, item, time) turned into co-buys with support and NPMI.
 
-Which rows make one basket is `Options.basket`: the rows of one session where the file has such a
-column; else those of one user on one UTC day. An item counts once in a basket.
+One basket is the rows of one session where the file has such a column; else those of one user on
+one UTC day. ``--basket`` chooses otherwise. An item counts once in a basket.
 
-- `support`: baskets that hold both items; pairs below `min_support` are left out.
+- `support`: baskets that hold both items; pairs below ``--min-support`` are left out.
 - `support_ab`: baskets in which a was first bought before b; `support_ba` the other way round.
   Both are null where no basket tells an order.
 - `npmi`: ln(p(a,b) / (p(a) p(b))) / -ln p(a,b) over all baskets, single items included; in
@@ -11,8 +11,8 @@ column; else those of one user on one UTC day. An item counts once in a basket.
   the limit for items that are only ever bought together.
 
 The rows are kept on disk meanwhile and joined there by DuckDB, so memory stays bounded. The pairs
-of a basket grow with the square of its size: baskets with more than `max_basket` different items
-are left out altogether, and counted.
+of a basket grow with the square of its size: baskets with more than ``--max-basket`` different
+items are left out altogether, and counted.
 
 Only the items of some co-buy become products.
 
@@ -39,7 +39,7 @@ from ingest.rows import Field, TableRow, read_rows
 from ingest.sampling import Sample, guess_fields
 from ingest.spool import Spool
 from ingest.validation import check_id
-from schema.errors import InputError
+from schema.errors import UnsuitableFileError
 from schema.records import Item
 
 FIELDS = (
@@ -51,6 +51,13 @@ FIELDS = (
     Field("time", ("timestamp", "created_at", "datetime", "date", "unix_review_time", "ts")),
     Field("title", ("item_title", "product_title", "item_name", "product_name")),
 )
+
+_UNITS = {
+    "session": "each one session",
+    "day": "each one user's day",
+    "week": "each one user's week",
+    "user": "each all of one user's purchases",
+}
 
 _TABLES = {
     "bought": pa.schema(
@@ -128,7 +135,7 @@ def read(path: Path, options: Options) -> Iterator[Item]:
                     out.accepted += 1
             yield from out.drain()
         out.note("purchases", out.accepted)
-        yield from _derive(spool, out, options)
+        yield from _derive(spool, out, options, basket)
     yield from out.finish()
 
 
@@ -139,7 +146,7 @@ def _basket(row: TableRow, options: Options, path: Path) -> str:
     needs = {"session": ("session",), "user": ("user",)}.get(chosen, ("user", "time"))
     for name in needs:
         if name not in has:
-            raise InputError(
+            raise UnsuitableFileError(
                 f"a basket is to be a {chosen}, but there is no column for {name!r}",
                 file=str(path),
                 fix=f"name it with --column {name}=COLUMN, or choose another --basket "
@@ -173,7 +180,7 @@ def _period(time: datetime, basket: str) -> str:
     return f"{year}-W{week}"
 
 
-def _derive(spool: Spool, out: Collector, options: Options) -> Iterator[Item]:
+def _derive(spool: Spool, out: Collector, options: Options, basket: str | None) -> Iterator[Item]:
     for statement in _PREPARE:
         spool.execute(statement, [options.max_basket] if "$1" in statement else [])
     (total,) = spool.one("SELECT count(*) FROM sizes WHERE items <= $1", [options.max_basket])
@@ -187,7 +194,7 @@ def _derive(spool: Spool, out: Collector, options: Options) -> Iterator[Item]:
             cobuy |= {"support_ab": ab, "support_ba": ba}
         out.add("cobuys", cobuy, line=line)
         yield from out.drain()
-    out.note("baskets", total)
+    out.note(f"baskets ({_UNITS[basket]})" if basket else "baskets", total)
     out.note(
         f"baskets of more than {options.max_basket:,} items, left out",
         *spool.one("SELECT count(*) FROM sizes WHERE items > $1", [options.max_basket]),

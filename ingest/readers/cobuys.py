@@ -1,9 +1,9 @@
 """Co-bought pairs from any table: two product ids a row, perhaps with counts and titles.
 
-Without `directed` a row says that two products were bought together `support` times (1 where there
-is no such column). With it, a row says that who bought `a` then bought `b`, that many times: rows
-of both orders become one co-buy with `support_ab`, `support_ba` and their sum; that is done on
-disk, so memory stays bounded.
+Without ``--directed`` a row says that two products were bought together `support` times (1 where
+there is no such column). With it, a row says that who bought `a` then bought `b`, that many times:
+rows of both orders become one co-buy with `support_ab`, `support_ba` and their sum; that is done
+on disk, so memory stays bounded.
 
 Both products become rows too, with their titles where the file gives them.
 """

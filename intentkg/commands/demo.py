@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from intentkg import output
-from schema.errors import BackendError
+from schema.errors import BackendError, UsageError
 
 if TYPE_CHECKING:
     from intentkg.api import KnowledgeBase
@@ -61,8 +61,9 @@ def walk(directory: Path, show: _Steps, progress: output.Progress) -> dict[str, 
     from intentkg import sample
     from kg.directory import Directory
 
-    show.step("Ingest the sample: products, co-buys, posts and their images")
     place = Directory.create(directory)
+    check_own(place)
+    show.step("Ingest the sample: products, co-buys, posts and their images")
     *records, judged = sample.FILES
     for name, path in records:
         _read(place, name, path, show)
@@ -108,6 +109,32 @@ def walk(directory: Path, show: _Steps, progress: output.Progress) -> dict[str, 
             "cypher": {"query": CYPHER, "columns": table.columns, "rows": table.rows},
             "next": next_commands(directory),
         }
+
+
+def check_own(place: Directory) -> None:
+    """Refuse a knowledge base that holds something else than the sample.
+
+    Raises
+    ------
+    UsageError
+        If posts, products or co-buys of another source are in it.
+    """
+    from intentkg import sample
+    from kg.status import status
+
+    sources = status(place)["sources"]
+    others = sorted(
+        {name for table in ("posts", "products", "cobuys") for name in sources[table]}
+        - {sample.SOURCE}
+    )
+    if others:
+        raise UsageError(
+            f"{place.root} holds data of your own ({', '.join(others[:5])}"
+            f"{', ...' if len(others) > 5 else ''}); the sample would be mixed into it",
+            fix="give the demo a folder of its own: intentkg demo demo.kg"
+            if place.root.name != "demo.kg"
+            else "give the demo a folder of its own: intentkg demo another.kg",
+        )
 
 
 def generate(base: KnowledgeBase, pipeline: str, show: _Steps, progress: output.Progress) -> Report:

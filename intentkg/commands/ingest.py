@@ -35,7 +35,6 @@ from intentkg.intake_options import intake_options, parse_columns, take_in_and_r
     type=click.Choice(["session", "day", "week", "user"]),
     help="baskets: what one basket is.",
 )
-@click.option("--max-basket", type=click.IntRange(min=2), default=1000, show_default=True)
 @click.option(
     "--memory", default="512MB", show_default=True, help="Bound for sorting baskets and links."
 )
