@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from tests.servers import Server
     from tests.servers.vllm_openai import VllmServer
 
 # A shared machine may pause at any moment: slowness is pytest-timeout's business.
@@ -24,6 +25,24 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data in {folder}; set INTENTKG_SHARED_DATA to the folder")
     return folder
+
+
+@pytest.fixture(scope="module")
+def writing_server() -> Iterator[Server]:
+    """A server that writes intentions as a model would (tests/servers/writer.py)."""
+    from tests.servers import serving
+
+    with serving("writer") as server:
+        yield server
+
+
+@pytest.fixture
+def writer(writing_server: Server) -> Server:
+    """The same, with its usual manners and an empty book."""
+    from tests.pipeline_world import manners
+
+    manners(writing_server)
+    return writing_server
 
 
 @pytest.fixture(scope="session")

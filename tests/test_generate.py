@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +36,6 @@ from tests.pipeline_world import asked, manners, pictures_of, text_of
 from tests.servers import Server, serving
 
 PRICES = 'currency = "EUR"\n["m*"]\ninput = 1.0\noutput = 4.0\n'
-
-
-@pytest.fixture(scope="module")
-def _writer() -> Iterator[Server]:
-    with serving("writer") as server:
-        yield server
-
-
-@pytest.fixture
-def writer(_writer: Server) -> Server:
-    manners(_writer)
-    return _writer
 
 
 @pytest.fixture

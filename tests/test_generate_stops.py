@@ -24,18 +24,6 @@ from tests.servers import Server, faulty, serving
 MANY = [f"day {n} of the long journey to the sea" for n in range(60)]
 
 
-@pytest.fixture(scope="module")
-def _writer() -> Iterator[Server]:
-    with serving("writer") as server:
-        yield server
-
-
-@pytest.fixture
-def writer(_writer: Server) -> Server:
-    manners(_writer)
-    return _writer
-
-
 def start(*command: str | Path, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "intentkg", *map(str, command)],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,6 @@ from kg.directory import Directory
 from tests.generate_world import clean, evidence, generate, make_kb, refused, stored, words
 from tests.pipeline_world import asked, manners, pictures_of, text_of
 from tests.servers import Server, serving
-
-
-@pytest.fixture(scope="module")
-def _writer() -> Iterator[Server]:
-    with serving("writer") as server:
-        yield server
-
-
-@pytest.fixture
-def writer(_writer: Server) -> Server:
-    manners(_writer)
-    return _writer
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,7 @@ from door import call, quick, run
 
 from tests.generate_world import TEXTS, clean, evidence, generate, make_kb, stored
 from tests.pipeline_world import asked, manners
-from tests.servers import Server, serving
-
-
-@pytest.fixture(scope="module")
-def _writer() -> Iterator[Server]:
-    with serving("writer") as server:
-        yield server
-
-
-@pytest.fixture
-def writer(_writer: Server) -> Server:
-    manners(_writer)
-    return _writer
+from tests.servers import Server
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import re
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ from generation.store import RequestStore
 from schema.errors import BudgetReachedError, InterruptedRunError
 from tests.generate_world import make_kb, words
 from tests.pipeline_world import asked, manners, run
-from tests.servers import Server, faulty, serving
+from tests.servers import Server, faulty
 
 PAIRS = [
     CoBuyHead(
@@ -40,16 +39,10 @@ EACH = 2 + 20 + 20  # requests of a pair: features, intentions, verdicts
 POSTS = [PostHead(f"t:{n}", f"the weather of day {n}") for n in range(60)]
 
 
-@pytest.fixture(scope="module")
-def _writer() -> Iterator[Server]:
-    with serving("writer") as server:
-        yield server
-
-
 @pytest.fixture
-def writer(_writer: Server) -> Server:
-    manners(_writer, latency=0.01)
-    return _writer
+def writer(writing_server: Server) -> Server:
+    manners(writing_server, latency=0.01)
+    return writing_server
 
 
 def mind() -> Mind:
