@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from ingest.cleaning import shorten
-from ingest.dialect import sniff_dialect
+from ingest.dialect import Dialect, sniff_dialect
 from ingest.rows import Container, container, fold, peek
 
 if TYPE_CHECKING:
@@ -107,11 +107,19 @@ def take(path: str | Path) -> Sample:
         try:
             cells = [c for c, _ in zip(dialect.reader(whole), range(_ROWS + 1), strict=False) if c]
         except csv.Error:
-            cells = [next(iter(dialect.reader(lines[:1])), [])] if lines else []
+            cells = _first_cells(dialect, lines[:1])
         header = tuple(cell.strip() for cell in cells[0]) if cells else ()
         rows = tuple(dict(zip(header, row, strict=False)) for row in cells[1:])
         return _sample(where, kind, header, rows, lines, dialect.delimiter)
     return _sample(where, kind, (), (), lines)
+
+
+def _first_cells(dialect: Dialect, lines: Sequence[str]) -> list[list[str]]:
+    """The first row alone; none if a quote in it is never closed."""
+    try:
+        return list(dialect.reader(lines))
+    except csv.Error:
+        return []
 
 
 def guess_fields(

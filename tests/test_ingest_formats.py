@@ -198,3 +198,11 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_header_whose_quote_is_never_closed_is_not_clear(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = "".join(f'f{n},"fair, ""mostly"" {n}"\n' for n in range(30))
+    path.write_text(f'"d,text\n{rows}', encoding="utf-8")
+    with pytest.raises(UnknownFormatError, match="not clear"):
+        detect(path)
