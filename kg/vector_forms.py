@@ -47,7 +47,9 @@ if TYPE_CHECKING:
 
 INDEX = "index.faiss"
 ROWS = "rows.i8"
-CANDIDATES = 150  # compared with the rows, for each query
+CANDIDATES = 500  # compared with the rows, for each query
+CANDIDATES_OF_MANY = 150  # the same in an index of MANY vectors, whose scan takes long enough
+MANY = 500_000
 SAMPLE = 20_000  # vectors that training makes use of; more change nothing measurable
 
 _LISTS = 16  # of which each search scans all; removal moves the codes of one list only
@@ -172,7 +174,7 @@ class Scan:
         found = np.full((len(queries), k), -1, np.int64)
         candidates: Any
         among = self._rows.keys if keys is None else keys
-        most = max(CANDIDATES, 4 * k)
+        most = max(CANDIDATES if len(self) < MANY else CANDIDATES_OF_MANY, 4 * k)
         if len(among) <= (most if keys is None else max(most, _FEW)):
             candidates = [among] * len(queries)
         else:
