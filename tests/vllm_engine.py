@@ -36,9 +36,10 @@ def loaded(model: Path, **options: Any) -> Iterator[VllmBackend]:
 
 
 def engine_processes() -> list[psutil.Process]:
-    """The engine's core and its workers."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if " ".join(child.cmdline()).startswith("VLLM::")]
+    """The core and the workers of an engine in this process; a server's belong to the server."""
+    cores = [child for child in psutil.Process().children() if _is_engine(child)]
+    workers = (worker for core in cores for worker in core.children(recursive=True))
+    return [*cores, *(worker for worker in workers if _is_engine(worker))]
 
 
 def _wait_for_end(processes: list[psutil.Process], seconds: float = 30.0) -> None:
@@ -47,6 +48,13 @@ def _wait_for_end(processes: list[psutil.Process], seconds: float = 30.0) -> Non
     while any(map(_runs, processes)):
         assert time.monotonic() < until, processes
         time.sleep(0.1)
+
+
+def _is_engine(process: psutil.Process) -> bool:
+    try:
+        return " ".join(process.cmdline()).startswith("VLLM::")
+    except psutil.Error:
+        return False
 
 
 def _runs(process: psutil.Process) -> bool:

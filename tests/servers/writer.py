@@ -195,7 +195,13 @@ def main() -> None:
     options = parser.parse_args()
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     app = Writer(orjson.loads(options.manners))
-    config = uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        app,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=300,  # else it may close a connection just as it is used again
+    )
     print(listener.getsockname()[1], flush=True)
     asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
 
