@@ -121,20 +121,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: IntentKGError, *, as_json: bool) -> int:
-    from intentkg.output import emit_json
+    from intentkg.output import complain, emit_json, error_dict
 
     if as_json:
-        kind = type(error).__name__
-        emit_json({"error": {"type": kind, "message": str(error), "fix": error.fix}})
+        emit_json({"error": error_dict(error)})
     else:
-        click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
-        if error.fix:
-            click.echo(f"  fix: {error.fix}", err=True)
+        complain(error, error.fix)
     return error.exit_code
 
 
 def _unexpected(error: Exception, *, as_json: bool) -> int:
-    from intentkg.output import emit_json
+    from intentkg.output import complain, emit_json
 
     message = f"{type(error).__name__}: {error}"
     advice = "this is a bug in IntentKG; INTENTKG_DEBUG=1 shows where, please report it"
@@ -149,6 +146,5 @@ def _unexpected(error: Exception, *, as_json: bool) -> int:
         kind = type(error).__name__
         emit_json({"error": {"type": kind, "message": message, "fix": advice}})
     else:
-        click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
-        click.echo(f"  fix: {advice}", err=True)
+        complain(message, advice)
     return 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from intentkg.output import error_dict
 from kg.directory import Directory
 from schema.errors import InputError, IntentKGError, UnsuitableFileError, UsageError
 from schema.records import Rejection, Rows
@@ -68,11 +69,6 @@ class FileReport:
         if self.error is not None:
             report["error"] = error_dict(self.error)
         return report
-
-
-def error_dict(error: IntentKGError) -> dict[str, Any]:
-    """An error as plain values, for JSON."""
-    return {"type": type(error).__name__, "message": str(error), "fix": error.fix}
 
 
 def take_in(

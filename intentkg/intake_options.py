@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from intentkg import output
-from schema.errors import InputError, IntentKGError
+from schema.errors import InputError
 
 if TYPE_CHECKING:
     from intentkg.intake import FileReport, Kind
@@ -86,7 +86,7 @@ def take_in_and_report(
     kb: Path, files: Sequence[str], *, kind: Kind, as_json: bool, **options: Any
 ) -> int:
     """Read the files and print what became of each; returns the exit code."""
-    from intentkg.intake import error_dict, take_in
+    from intentkg.intake import take_in
     from kg.directory import Directory
 
     directory = Directory.create(kb)
@@ -96,13 +96,13 @@ def take_in_and_report(
     if as_json:
         answer: dict[str, Any] = {"files": [report.to_dict() for report in reports]}
         if nothing is not None:
-            answer["error"] = error_dict(nothing)
+            answer["error"] = output.error_dict(nothing)
         output.emit_json(answer)
     else:
         for report in reports:
             show(report, kb)
         if nothing is not None:
-            _complain(nothing)
+            output.complain(nothing, nothing.fix)
         if any(report.changed for report in reports):
             click.echo(f"next: intentkg build {shlex.quote(str(kb))}")
     return 1 if nothing is not None or any(report.error for report in reports) else 0
@@ -121,16 +121,10 @@ def _nothing(reports: Sequence[FileReport], kb: Path) -> InputError | None:
     )
 
 
-def _complain(error: IntentKGError) -> None:
-    click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
-    if error.fix:
-        click.echo(f"  fix: {error.fix}", err=True)
-
-
 def show(report: FileReport, kb: Path) -> None:
     """Print what became of one file."""
     if report.error is not None:
-        _complain(report.error)
+        output.complain(report.error, report.error.fix)
         return
     summary = report.summary
     assert summary is not None

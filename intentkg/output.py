@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from queries.results import Table
+    from schema.errors import IntentKGError
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -53,6 +54,18 @@ def emit_json(value: Any) -> None:
     """Print one JSON object to stdout."""
     data = orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2)
     click.echo(data.decode("utf-8"))
+
+
+def error_dict(error: IntentKGError) -> dict[str, Any]:
+    """Give an error as plain values, for JSON."""
+    return {"type": type(error).__name__, "message": str(error), "fix": error.fix}
+
+
+def complain(message: object, fix: str | None, *, word: str = "error") -> None:
+    """Print what went wrong and what mends it, to stderr."""
+    click.echo(click.style(f"{word}: ", fg="red", bold=True) + str(message), err=True)
+    if fix:
+        click.echo(f"  fix: {fix}", err=True)
 
 
 def emit_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -125,16 +125,12 @@ def _is_fruitless(report: Report) -> bool:
 
 
 def _stopped(error: IntentKGError, told: dict[str, Any], *, as_json: bool) -> int:
-    from intentkg.generating.report import problem
-
     code = _STOPPED if isinstance(error, InterruptedRunError) else error.exit_code
     if as_json:
-        output.emit_json({**told, "error": problem(error)})
+        output.emit_json({**told, "error": output.error_dict(error)})
         return code
     word = "stopped" if isinstance(error, InterruptedRunError) else "error"
-    click.echo(click.style(f"{word}: ", fg="red", bold=True) + str(error), err=True)
-    if error.fix:
-        click.echo(f"  fix: {error.fix}", err=True)
+    output.complain(error, error.fix, word=word)
     return code
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from intentkg.generating.committing import Written
+from intentkg.output import error_dict
 from schema.errors import IntentKGError
 
 if TYPE_CHECKING:
@@ -94,10 +95,5 @@ class Report:
             },
             "seconds": round(self.seconds, 3),
             "warnings": self.warnings,
-            "stopped": problem(self.stopped) if self.stopped else None,
+            "stopped": error_dict(self.stopped) if self.stopped else None,
         }
-
-
-def problem(error: IntentKGError) -> dict[str, Any]:
-    """Give an error as plain values."""
-    return {"type": type(error).__name__, "message": str(error), "fix": error.fix}
