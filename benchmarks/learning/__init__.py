@@ -1,0 +1,1 @@
+"""How the shipped weights were made: the corpora with their splits, and the training scripts."""
