@@ -146,7 +146,7 @@ class LockedError(StoreError):
 
 
 class CorruptError(StoreError):
-    """A file of the knowledge base is missing or was altered."""
+    """A file of the knowledge base, or of shipped weights, is missing or was altered."""
 
 
 class DiskFullError(StoreError):
