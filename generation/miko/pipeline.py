@@ -15,7 +15,7 @@ there are no intentions.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -28,13 +28,13 @@ from generation.pipeline import Asking, Missing, Options, Pipeline
 from generation.prompt import as_data, shorten
 from generation.replies import (
     Bad,
-    KeyInformation,
     parse_aspects,
     parse_intention,
     parse_key_information,
     parse_prose,
 )
 from generation.reply_schemas import aspects_schema, intention_schema, key_information_schema
+from generation.requests import Request
 from generation.tails import Told
 from generation.turns import gather_all
 from schema.relations import Family, Relation
@@ -97,6 +97,57 @@ class Miko(Pipeline[PostHead]):
         example = {relation.name: "..." for relation in self.relations}
         self._example = orjson.dumps(example).decode()
 
+    def fields(self, head: PostHead, descriptions: Sequence[str] = ()) -> dict[str, str | None]:
+        """Give what the prompts say of a post, and of its pictures where they are described."""
+        post = shorten(head.text, self.options.post_characters)
+        code = head.language or ""
+        return {
+            "post": post,
+            "post_language": code if post and _CODE.match(code) else None,
+            "language_name": self.options.language,
+            "image_description": self._joined(descriptions),
+        }
+
+    def key_request(self, fields: Mapping[str, str | None]) -> Request:
+        """Ask what a post comes down to."""
+        return self.request(
+            "key_information",
+            self.prompts["miko/key_information"],
+            fields,
+            choose=self._choose,
+            schema=key_information_schema(),
+        )
+
+    def together_request(self, fields: Mapping[str, str | None], sample: int = 0) -> Request:
+        """Ask for all relations in one reply."""
+        return self.request(
+            "intentions",
+            self.prompts["miko/intentions"],
+            {**fields, "aspects": self._aspects, "example": self._example},
+            choose=self._choose,
+            schema=aspects_schema(self.relations),
+            sample=sample,
+        )
+
+    def single_request(
+        self, fields: Mapping[str, str | None], relation: Relation, sample: int = 0
+    ) -> Request:
+        """Ask for one relation."""
+        prompt = self.prompts["miko/intention"]
+        return self.request(
+            "intentions",
+            prompt,
+            {
+                **fields,
+                "relation": relation.name,
+                "phrase": relation.phrase,
+                "hint": prompt.hints.get(relation.name),
+            },
+            choose=self._choose,
+            schema=intention_schema(),
+            sample=sample,
+        )
+
     async def work(self, asking: Asking, head: PostHead) -> Harvest:
         """Ask about one post; see `generation.pipeline.generate`."""
         harvest = Harvest(self.head_type, head.id)
@@ -107,7 +158,7 @@ class Miko(Pipeline[PostHead]):
             return harvest
         if len(post) < len(head.text.strip()):
             harvest.notes["posts cut in the prompts"] += 1
-        known = await self._understand(asking, harvest, head, post, images)
+        known = await self._understand(asking, harvest, head, images)
         if known is None:
             return harvest
         if self.options.together:
@@ -126,16 +177,10 @@ class Miko(Pipeline[PostHead]):
         asking: Asking,
         harvest: Harvest,
         head: PostHead,
-        post: str,
         images: tuple[str, ...],
     ) -> _Read | None:
         """Describe the pictures and extract the key information; None where that cannot be had."""
-        code = head.language or ""
-        fields: dict[str, str | None] = {
-            "post": post,
-            "post_language": code if post and _CODE.match(code) else None,
-            "language_name": self.options.language,
-        }
+        fields = self.fields(head)
         tasks = (self._describe(asking, harvest, fields, image) for image in images)
         told = await gather_all(tasks)
         if any(isinstance(one, Missing) and one.passing for one in told):
@@ -147,10 +192,10 @@ class Miko(Pipeline[PostHead]):
         }
         if len(described) < len(images):
             harvest.notes["posts whose picture could not be described"] += 1
-            if not as_data(post) and not described:
+            if not as_data(fields["post"] or "") and not described:
                 return None
-        fields["image_description"] = self._joined(list(described.values()))
-        key = await self._extract(asking, harvest, fields)
+        fields = self.fields(head, list(described.values()))
+        key = await self.read(asking, self.key_request(fields), parse_key_information, harvest)
         if isinstance(key, Missing):
             return None
         fields |= {
@@ -174,33 +219,11 @@ class Miko(Pipeline[PostHead]):
         )
         return await self.read(asking, request, parse_prose, harvest)
 
-    async def _extract(
-        self, asking: Asking, harvest: Harvest, fields: Mapping[str, str | None]
-    ) -> KeyInformation | Missing:
-        request = self.request(
-            "key_information",
-            self.prompts["miko/key_information"],
-            fields,
-            choose=self._choose,
-            schema=key_information_schema(),
-        )
-        return await self.read(asking, request, parse_key_information, harvest)
-
     async def _all(self, asking: Asking, harvest: Harvest, known: _Read) -> None:
         """Ask for all relations in one request, as often as samples are wanted."""
         prompt = self.prompts["miko/intentions"]
-        fields = {**known.fields, "aspects": self._aspects, "example": self._example}
-        requests = [
-            self.request(
-                "intentions",
-                prompt,
-                fields,
-                choose=self._choose,
-                schema=aspects_schema(self.relations),
-                sample=sample,
-            )
-            for sample in range(self.options.samples)
-        ]
+        samples = range(self.options.samples)
+        requests = [self.together_request(known.fields, sample) for sample in samples]
         tasks = (self.read(asking, request, self._parse_all, harvest) for request in requests)
         told = Told.of(prompt.words, known.texts)
         for request, parsed in zip(requests, await gather_all(tasks), strict=True):
@@ -221,30 +244,15 @@ class Miko(Pipeline[PostHead]):
     ) -> None:
         """Ask for one relation, as often as samples are wanted."""
         prompt = self.prompts["miko/intention"]
-        fields = {
-            **known.fields,
-            "relation": relation.name,
-            "phrase": relation.phrase,
-            "hint": prompt.hints.get(relation.name),
-        }
-        requests = [
-            self.request(
-                "intentions",
-                prompt,
-                fields,
-                choose=self._choose,
-                schema=intention_schema(),
-                sample=sample,
-            )
-            for sample in range(self.options.samples)
-        ]
+        samples = range(self.options.samples)
+        requests = [self.single_request(known.fields, relation, sample) for sample in samples]
         tasks = (self.read(asking, request, parse_intention, harvest) for request in requests)
         told = Told.of(prompt.words, known.texts)
         for request, parsed in zip(requests, await gather_all(tasks), strict=True):
             for text in [] if isinstance(parsed, Missing) else parsed:
                 self.keep(harvest, relation, text, told, request, prompt, known.images)
 
-    def _joined(self, descriptions: list[str]) -> str:
+    def _joined(self, descriptions: Sequence[str]) -> str:
         most = self.options.description_characters
         if len(descriptions) < 2:
             return shorten("".join(descriptions), most)

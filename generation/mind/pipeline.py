@@ -26,6 +26,7 @@ from generation.heads import CoBuyHead, Product
 from generation.mind.options import MindOptions
 from generation.mind.showing import Shown, product_fields, show_pair
 from generation.pipeline import Asking, Missing, Pipeline
+from generation.prompt import Prompt
 from generation.prompting import load_prompts
 from generation.replies import parse_intention, parse_prose, parse_verdict
 from generation.reply_schemas import intention_schema, verdict_schema
@@ -79,6 +80,48 @@ class Mind(Pipeline[CoBuyHead]):
         digest = _digest([model, own, parameters])
         return "-".join(part for part in ("mind-filter", slug, digest) if part)
 
+    def features_request(self, product: Product) -> Request:
+        """Ask what a product is like."""
+        image = product.images[0] if self.options.images and product.images else None
+        return self.request(
+            "features",
+            self.prompts["mind/features" if image else "mind/features_plain"],
+            {**product_fields(product, self.options), "image": image},
+            accept_cut_off=True,
+        )
+
+    def intention_prompt(self, shown: Shown) -> Prompt:
+        """Give the prompt that asks for the intention behind a pair."""
+        is_plain = not (shown.images and self.options.visual_cues)
+        return self.prompts["mind/intention_plain" if is_plain else "mind/intention"]
+
+    def intention_request(self, shown: Shown, relation: Relation, sample: int = 0) -> Request:
+        """Ask why both products of a pair were bought, in one relation."""
+        prompt = self.intention_prompt(shown)
+        return self.request(
+            "intention",
+            prompt,
+            {
+                **shown.fields,
+                "relation": relation.name,
+                "phrase": relation.phrase,
+                "hint": prompt.hints.get(relation.name),
+            },
+            choose={"reply": self.form, "task": "phrase" if relation.phrase else "open"},
+            schema=intention_schema(),
+            sample=sample,
+        )
+
+    def filter_request(self, shown: Shown, relation: Relation, text: str) -> Request:
+        """Ask the customer whether an intention would make them buy both."""
+        return self.request(
+            "filter",
+            self.prompts["mind/filter" if shown.images else "mind/filter_plain"],
+            {**shown.fields, "relation": relation.name, "intention": relation.sentence(text)},
+            choose={"reply": self.form},
+            schema=verdict_schema(),
+        )
+
     async def work(self, asking: Asking, head: CoBuyHead) -> Harvest:
         """Ask about one pair; see `generation.pipeline.generate`."""
         harvest = Harvest(self.head_type, head.id)
@@ -108,37 +151,15 @@ class Mind(Pipeline[CoBuyHead]):
 
     async def _notice(self, asking: Asking, harvest: Harvest, product: Product) -> str | Missing:
         """Ask what a product is like."""
-        image = product.images[0] if self.options.images and product.images else None
-        request = self.request(
-            "features",
-            self.prompts["mind/features" if image else "mind/features_plain"],
-            {**product_fields(product, self.options), "image": image},
-            accept_cut_off=True,
-        )
-        return await self.read(asking, request, parse_prose, harvest)
+        return await self.read(asking, self.features_request(product), parse_prose, harvest)
 
     async def _relation(
         self, asking: Asking, harvest: Harvest, shown: Shown, relation: Relation
     ) -> None:
         """Ask for one relation, as often as samples are wanted, and let the customer judge."""
-        is_plain = not (shown.images and self.options.visual_cues)
-        prompt = self.prompts["mind/intention_plain" if is_plain else "mind/intention"]
-        fields = {
-            **shown.fields,
-            "relation": relation.name,
-            "phrase": relation.phrase,
-            "hint": prompt.hints.get(relation.name),
-        }
-        choose = {"reply": self.form, "task": "phrase" if relation.phrase else "open"}
-        requests: list[Request] = [
-            self.request(
-                "intention",
-                prompt,
-                fields,
-                choose=choose,
-                schema=intention_schema(),
-                sample=sample,
-            )
+        prompt = self.intention_prompt(shown)
+        requests = [
+            self.intention_request(shown, relation, sample)
             for sample in range(self.options.samples)
         ]
         tasks = (self.read(asking, request, parse_intention, harvest) for request in requests)
@@ -153,17 +174,7 @@ class Mind(Pipeline[CoBuyHead]):
 
     async def _judge(self, asking: Asking, harvest: Harvest, shown: Shown, found: Found) -> None:
         """Let the model play the customer whose intention it is."""
-        request = self.request(
-            "filter",
-            self.prompts["mind/filter" if shown.images else "mind/filter_plain"],
-            {
-                **shown.fields,
-                "relation": found.relation.name,
-                "intention": found.relation.sentence(found.text),
-            },
-            choose={"reply": self.form},
-            schema=verdict_schema(),
-        )
+        request = self.filter_request(shown, found.relation, found.text)
         verdict = await self.read(asking, request, parse_verdict, harvest)
         if isinstance(verdict, Missing):
             harvest.notes["intentions on which the filter gave no verdict"] += 1
