@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from intentkg.distilling.verbs import Distilling
 from intentkg.generating.verbs import Generating
 from kg.directory import Directory
 from schema.errors import IntentKGError
@@ -30,7 +31,7 @@ Progress = Callable[[str, int, int | None], None]
 __all__ = ["IntentKGError", "KnowledgeBase", "build", "open"]
 
 
-class KnowledgeBase(Generating):
+class KnowledgeBase(Generating, Distilling):
     """One knowledge base on disk.
 
     Use :func:`open`; a context manager closes what it opened.

@@ -25,6 +25,7 @@ COMMANDS = (
     "formats",
     "generate",
     "requests",
+    "distill",
     "build",
     "status",
     "verify",

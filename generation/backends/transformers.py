@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from generation.backends import Capabilities
+from generation.backends.adapters import Adapter, find_adapter, merged
 from generation.pricing import reply_room
 from generation.requests import Image, Reply, Request, dumps
 from schema.errors import (
@@ -45,7 +46,9 @@ class TransformersBackend:
     Parameters
     ----------
     model
-        Folder or name of the model; requests have to name it so too.
+        Folder or name of the model, or folder of a LoRA adapter; requests have to name it so too.
+    base
+        The model that the adapter is for, where that is no longer where it was.
     device
         ``cpu``, ``cuda``...; None: a GPU if there is one.
     dtype
@@ -58,6 +61,7 @@ class TransformersBackend:
         self,
         *,
         model: str | Path,
+        base: str | None = None,
         device: str | None = None,
         dtype: str = "auto",
         batch_size: int = 16,
@@ -68,7 +72,7 @@ class TransformersBackend:
         self._processor: Any = None
         self._tokenizer: Any = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="transformers")
-        self._load(device, dtype)
+        self._load(find_adapter(self._name, base), device, dtype)
 
     @property
     def name(self) -> str:
@@ -109,7 +113,7 @@ class TransformersBackend:
         self._worker.shutdown(wait=True, cancel_futures=True)
         self._model = self._processor = None
 
-    def _load(self, device: str | None, dtype: str) -> None:
+    def _load(self, adapter: Adapter | None, device: str | None, dtype: str) -> None:
         try:
             import torch
             import transformers as library
@@ -118,16 +122,21 @@ class TransformersBackend:
                 "the transformers backend needs transformers and torch",
                 fix="pip install transformers torch",
             ) from None
+        model = adapter.base if adapter else self._name
         try:
-            config = library.AutoConfig.from_pretrained(self._name)
+            config = library.AutoConfig.from_pretrained(model)
             seeing = library.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
             self._sees = type(config) in seeing
             kind: Any = library.AutoModelForCausalLM
             reader: Any = library.AutoTokenizer
             if self._sees:
                 kind, reader = library.AutoModelForImageTextToText, library.AutoProcessor
-            self._model = kind.from_pretrained(self._name, dtype=dtype).eval()
-            self._processor = reader.from_pretrained(self._name)
+            self._model = kind.from_pretrained(model, dtype=dtype).eval()
+            self._processor = reader.from_pretrained(
+                self._name if adapter and adapter.speaks else model
+            )
+            if adapter:
+                self._model = merged(self._model, adapter)
         except (OSError, ValueError) as error:
             said = " ".join(str(error).split())[:300]
             raise ModelNotFoundError(

@@ -28,6 +28,7 @@ from typing import Any
 import orjson
 
 from generation.backends import Capabilities
+from generation.backends.adapters import find_adapter, for_vllm
 from generation.backends.chat_form import with_images
 from generation.backends.openai_errors import SchemaRefusedError, explain
 from generation.backends.orphans import Watcher
@@ -72,7 +73,9 @@ class VllmBackend:
     Parameters
     ----------
     model
-        Folder or name of the model; requests have to name it so too.
+        Folder or name of the model, or folder of a LoRA adapter; requests have to name it so too.
+    base
+        The model that the adapter is for, where that is no longer where it was.
     served_model_name
         Another name that requests may give it.
     options
@@ -87,9 +90,15 @@ class VllmBackend:
     """
 
     def __init__(
-        self, *, model: str | Path, served_model_name: str | None = None, **options: Any
+        self,
+        *,
+        model: str | Path,
+        base: str | None = None,
+        served_model_name: str | None = None,
+        **options: Any,
     ) -> None:
         self._model = str(model)
+        self._adapter = find_adapter(self._model, base)
         self._names = {self._model, served_model_name or self._model}
         self._inbox: list[_Job] = []
         self._wake = threading.Condition()
@@ -232,9 +241,12 @@ class VllmBackend:
         if self._is_cpu:
             options = {**_cache_in_memory(), **options}
         try:
-            self._engine: Any = vllm.LLM(
-                model=self._model, **{"structured_outputs_config": _GRAMMAR, **options}
-            )
+            usual: dict[str, Any] = {"model": self._model, "structured_outputs_config": _GRAMMAR}
+            self._lora: Any = None
+            if self._adapter:
+                own, self._lora = for_vllm(self._adapter)
+                usual |= own
+            self._engine: Any = vllm.LLM(**{**usual, **options})
             # A copy: fast tokenizers must not be used by two threads at once.
             self._tokenizer: Any = copy.deepcopy(self._engine.get_tokenizer())
             self._defaults: dict[str, Any] = self._engine.model_config.get_diff_sampling_param()
@@ -276,6 +288,7 @@ class VllmBackend:
                 [self._messages(job)],
                 self._sampling(job.request),
                 use_tqdm=False,
+                lora_request=self._lora,
             )
         except self._died:
             raise
