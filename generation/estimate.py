@@ -219,6 +219,8 @@ def _stand_in(request: Request) -> Reply:
             return Reply(_KEY_LINES)
         case "filter":
             return Reply(f"Yes, {_WHY}")
+        case "judgement":
+            return Reply("Yes, weakly acceptable")
         case "intention":
             return Reply(_TAIL)
         case "intentions":

@@ -24,9 +24,9 @@ _ASKING = (
     click.option(
         "--pipeline",
         "-p",
-        type=click.Choice(["miko", "mind"]),
+        type=click.Choice(["miko", "mind", "critic"]),
         required=True,
-        help="miko: intentions of posts; mind: of co-buys.",
+        help="miko: intentions of posts; mind: of co-buys; critic: scores of intentions.",
     ),
     click.option("--model", "-m", help="The model, as the server or engine knows it."),
     click.option(
@@ -47,6 +47,9 @@ _ASKING = (
     click.option("--limit", type=click.IntRange(min=1), help="Only so many heads, by their ids."),
     click.option(
         "--relation", "relations", multiple=True, help="Only this relation; may be repeated."
+    ),
+    click.option(
+        "--rescore", is_flag=True, help="critic: also intentions that others have scored."
     ),
     click.option(
         "--samples",
@@ -76,14 +79,13 @@ _ASKING = (
         type=click.Choice(["role", "none", "critic"]),
         default="role",
         show_default=True,
-        help="mind: who judges; a critic is passed in Python.",
+        help="mind: who judges: the model as the customer, nobody, or the critic that comes with "
+        "IntentKG.",
     ),
     click.option(
         "--threshold",
         type=click.FloatRange(0, 1),
-        default=0.8,
-        show_default=True,
-        help="mind: from which typicality a critic accepts.",
+        help="mind: from which typicality a critic accepts; by default the critic's own.",
     ),
     click.option(
         "--no-visual-cues", is_flag=True, help="mind: prompts do not speak of the pictures."

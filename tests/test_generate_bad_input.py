@@ -224,12 +224,6 @@ def test_options_that_click_refuses(kb: Path) -> None:
         assert result.returncode == 2 and "Traceback" not in result.stderr
 
 
-def test_a_critic_is_said_to_be_missing(kb: Path, writer: Server) -> None:
-    result = refused(*words(kb, writer, "mind", "--filter", "critic")[1:])
-    assert "does not come with one yet" in result.stderr
-    assert "critic=" in result.stderr and "--filter role" in result.stderr
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [

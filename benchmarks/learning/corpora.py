@@ -115,15 +115,35 @@ def ckbp(folder: Path) -> Iterator[Example]:
             )
 
 
+def ckbp_elsewhere(folder: Path) -> Iterator[tuple[Split, str, str, str, bool]]:
+    """Give CKBP's labels in relations that the registry does not hold, such as HinderedBy.
+
+    Yields
+    ------
+    tuple
+        Split, head, relation, tail, and whether it is plausible.
+    """
+    for row in _table(folder / "ckbp" / "evaluation_set.csv.gz", ","):
+        if row["relation"] not in _SOCIAL:
+            split: Split = "test" if row["split"] == "tst" else "dev"
+            yield split, row["head"], row["relation"], row["tail"], row["label"] == "1"
+
+
 def intentionqa(folder: Path) -> Iterator[Example]:
     """Read IntentionQA (Ding et al. 2024); ``test`` are the pairs that are held out."""
+    for _, example in intentionqa_rows(folder):
+        yield example
+
+
+def intentionqa_rows(folder: Path) -> Iterator[tuple[str, Example]]:
+    """Read the same with each row's id, by which its questions name it."""
     held = held_out()
     for row in _table(folder / "intentionqa" / "cobuy_intentions.tsv.gz", "\t"):
         reading = read_sentence(
             row["assertion"], row["relation"] or None, "folkscope", residual=RESIDUAL
         )
         key = pair_key(row["item_a_id"], row["item_b_id"])
-        yield Example(
+        example = Example(
             "intentionqa",
             "test" if key in held else "train",
             (row["item_a_name"], row["item_b_name"]),
@@ -132,6 +152,7 @@ def intentionqa(folder: Path) -> Iterator[Example]:
             key,
             typicality=float(row["typicality"]),
         )
+        yield row["id"], example
 
 
 def bundles(folder: Path) -> Iterator[Example]:
@@ -230,7 +251,7 @@ def _table(path: Path, delimiter: str) -> Iterator[dict[str, str]]:
             file=str(path),
             fix="name the folder that holds event2mind, atomic2020, ckbp and intentionqa",
         )
-    quoting = csv.QUOTE_NONE if "atomic2020" in path.name else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if "atomic2020" in path.name else csv.QUOTE_MINIMAL
     with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
         for number, row in enumerate(csv.DictReader(lines, delimiter=delimiter, quoting=quoting)):
             if None in row.values() or None in row:

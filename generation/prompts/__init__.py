@@ -136,6 +136,18 @@ _ALL = (
     _intention("mind/intention_plain"),
     _filter("mind/filter"),
     _filter("mind/filter_plain"),
+    _kind(
+        "judge/post",
+        data="post intention",
+        needed="post intention reply",
+        choices={"reply": _REPLY},
+    ),
+    _kind(
+        "judge/cobuy",
+        data="title_a title_b intention",
+        needed="title_a title_b intention reply",
+        choices={"reply": _REPLY},
+    ),
 )
 
 KINDS: MappingProxyType[str, PromptKind] = MappingProxyType({kind.name: kind for kind in _ALL})

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from intentkg import output
-from intentkg.generate_options import answering_options, asking_options, read_settings
-from schema.errors import IntentKGError, InterruptedRunError
+from intentkg.generate_options import BACKENDS, answering_options, asking_options, read_settings
+from schema.errors import IntentKGError, InterruptedRunError, UsageError
 
 if TYPE_CHECKING:
     from intentkg.generating.report import Report
@@ -26,6 +26,11 @@ _STOPPED = 130
 @click.argument("kb", type=click.Path(path_type=Path))
 @asking_options
 @answering_options
+@click.option(
+    "--judge",
+    type=click.Choice(BACKENDS),
+    help="critic: put its two questions to this backend's model, in place of the critic.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what it would ask and cost; ask nobody.")
 @click.option(
     "--rate",
@@ -56,6 +61,7 @@ _STOPPED = 130
 @click.option("--no-preflight", is_flag=True, help="Leave out the tiny request to each model.")
 def command(
     kb: Path,
+    judge: str | None,
     dry_run: bool,
     rate: float | None,
     tokenizer: Path | None,
@@ -73,6 +79,12 @@ def command(
     from kg.directory import Directory
 
     directory = Directory(kb)
+    if options["pipeline"] == "critic" and judge is None:
+        from intentkg.scoring_command import score
+
+        return score(directory, options, as_json=as_json)
+    if judge is not None:
+        options["backend"] = _judging(options["pipeline"], judge)
     settings = read_settings(**options, preflight=not no_preflight)
     if show_prompt is not None:
         return _show_prompt(directory, settings, show_prompt or None, as_json=as_json)
@@ -84,6 +96,12 @@ def command(
         )
         return _print_estimate(told, as_json=as_json)
     return _generate(directory, settings, as_json=as_json)
+
+
+def _judging(pipeline: str, judge: str) -> str:
+    if pipeline != "critic":
+        raise UsageError(f"{pipeline} has no option --judge", fix="use it with --pipeline critic")
+    return judge
 
 
 def _generate(directory: Any, settings: Settings, *, as_json: bool) -> int:

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from generation.prompting import Prompts
     from kg.heads import HeadKind
 
-PIPELINES = ("miko", "mind")
+_THRESHOLD = 0.8  # MIND's, for FolkScope's critic
+
+PIPELINES = ("miko", "mind", "critic")
 
 # What only one of the pipelines has, by its name here and on the command line.
-_MIKO = {"one_each": "--one-each", "language": "--language"}
-_MIND = {"pictures": "--pictures", "visual_cues": "--no-visual-cues", "filter": "--filter"}
+_OWN = {
+    "miko": {"one_each": "--one-each", "language": "--language"},
+    "mind": {"pictures": "--pictures", "visual_cues": "--no-visual-cues", "filter": "--filter"},
+    "critic": {"rescore": "--rescore"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +36,7 @@ class Settings:
     Attributes
     ----------
     pipeline
-        ``miko`` (over posts) or ``mind`` (over co-buys).
+        ``miko`` (over posts), ``mind`` (over co-buys) or ``critic`` (a judge, over intentions).
     model, models
         Name of the model, and by stage where another one is to be asked.
     backend, backends
@@ -61,7 +66,10 @@ class Settings:
     one_each, language
         MIKO: one request for each relation; the language to write in.
     filter, critic, threshold, visual_cues, pictures
-        MIND: see `generation.mind.MindOptions`.
+        MIND: see `generation.mind.MindOptions`. A critic that is to judge and is not given is the
+        one that comes with IntentKG; the threshold is by default the critic's own, else 0.8.
+    rescore
+        Judge: also intentions that others have scored.
     concurrency, requests_per_minute, tokens_per_minute
         Bounds on what is in flight and per minute, at the backend of the stages that have none
         of their own.
@@ -104,7 +112,7 @@ class Settings:
     language: str | None = None
     filter: str = "role"
     critic: Any = None
-    threshold: float = 0.8
+    threshold: float | None = None
     visual_cues: bool = True
     pictures: str = "parts"
     concurrency: int | None = None
@@ -117,6 +125,7 @@ class Settings:
     evidence_source: str | None = None
     preflight: bool = True
     commit_rows: int = 100_000
+    rescore: bool = False
 
     @property
     def head_kind(self) -> HeadKind:
@@ -157,10 +166,11 @@ def make_pipeline(settings: Settings) -> Pipeline[Any]:
     """
     from generation.miko import Miko, MikoOptions
     from generation.mind import Mind, MindOptions
+    from generation.pipeline import Options
 
     _check(settings)
     check_parameters(settings.parameters)
-    kind: Any = Miko if settings.pipeline == "miko" else Mind
+    kind = _kind(settings)
     common: dict[str, Any] = {
         "model": settings.model,
         "models": _by_stage(settings, kind, settings.models),
@@ -176,16 +186,40 @@ def make_pipeline(settings: Settings) -> Pipeline[Any]:
         return Miko(
             MikoOptions(**common, together=not settings.one_each, language=settings.language)
         )
+    if settings.pipeline == "critic":
+        return kind(Options(**common))  # type: ignore[no-any-return]
+    critic = _critic(settings)
+    threshold = settings.threshold
+    if threshold is None:
+        threshold = float(getattr(critic, "threshold", _THRESHOLD))
     return Mind(
         MindOptions(
             **common,
             pictures=settings.pictures,  # type: ignore[arg-type]  # checked there
             visual_cues=settings.visual_cues,
             filter=settings.filter,  # type: ignore[arg-type]
-            critic=settings.critic,
-            threshold=settings.threshold,
+            critic=critic,
+            threshold=threshold,
         )
     )
+
+
+def _kind(settings: Settings) -> Any:
+    """Give the pipeline's class."""
+    from generation.judge import Judge
+    from generation.miko import Miko
+    from generation.mind import Mind
+
+    return {"miko": Miko, "mind": Mind, "critic": Judge}[settings.pipeline]
+
+
+def _critic(settings: Settings) -> Any:
+    """Give the critic that is to judge in the filter's place, if one is."""
+    if settings.filter != "critic" or settings.critic is not None:
+        return settings.critic
+    from generation.critic import load_critic
+
+    return load_critic()
 
 
 def _check(settings: Settings) -> None:
@@ -194,20 +228,13 @@ def _check(settings: Settings) -> None:
             "no model is named", fix="give --model NAME, as the server or engine knows it"
         )
     default = Settings(pipeline=settings.pipeline)
-    foreign = _MIND if settings.pipeline == "miko" else _MIKO
-    for name, option in foreign.items():
-        if getattr(settings, name) != getattr(default, name):
-            other = "mind" if settings.pipeline == "miko" else "miko"
-            raise UsageError(
-                f"{settings.pipeline} has no option {option} (in Python {name})",
-                fix=f"leave it out, or use --pipeline {other}",
-            )
-    if settings.filter == "critic" and settings.critic is None:
-        raise UsageError(
-            "a critic is to judge, but there is none: IntentKG does not come with one yet",
-            fix="pass one in Python: kb.generate('mind', filter='critic', critic=...); or use "
-            "--filter role",
-        )
+    for other, options in _OWN.items():
+        for name, option in options.items() if other != settings.pipeline else ():
+            if getattr(settings, name) != getattr(default, name):
+                raise UsageError(
+                    f"{settings.pipeline} has no option {option} (in Python {name})",
+                    fix=f"leave it out, or use --pipeline {other}",
+                )
     if settings.limit is not None and settings.limit < 1:
         raise UsageError(f"a limit of {settings.limit} leaves no heads", fix="give 1 or more")
 
@@ -225,10 +252,7 @@ def stage_name(settings: Settings, name: str) -> str:
     UsageError
         If the pipeline has no such stage.
     """
-    from generation.miko import Miko
-    from generation.mind import Mind
-
-    return _stage(settings, Miko if settings.pipeline == "miko" else Mind, name)
+    return _stage(settings, _kind(settings), name)
 
 
 def _stage(settings: Settings, kind: Any, name: str) -> str:

