@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -49,21 +49,27 @@ def prompts(folder: Path) -> Path:
     return folder / "prompts"
 
 
-def make_kb(folder: Path, things: Sequence[str] = THINGS, name: str = "taught.kg") -> Path:
-    """Every pair of things was bought together, for the same three reasons."""
+def make_kb(
+    folder: Path,
+    things: Sequence[str] = THINGS,
+    name: str = "taught.kg",
+    taught: Mapping[str, str] = TAUGHT,
+    scores: Mapping[str, float] | None = None,
+) -> Path:
+    """Every pair of things was bought together, for the same reasons."""
     directory = Directory.create(folder / name)
     keys = [f"B{place:02d}" for place in range(len(things))]
     pairs = list(combinations(keys, 2))
     told = [
-        evidence("CoBuy", cobuy_id(*pair), relation, text)
+        evidence("CoBuy", cobuy_id(*pair), relation, text, **(scores or {}))
         for pair in pairs
-        for relation, text in TAUGHT.items()
+        for relation, text in taught.items()
     ]
     commit(
         directory,
         products=[product(key, thing) for key, thing in zip(keys, things, strict=True)],
         cobuys=[cobuy(*pair) for pair in pairs],
-        assertions=told,
+        **({"assertions": told} if told else {}),
     )
     return folder / name
 

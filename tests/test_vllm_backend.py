@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from generation.backends import Backend, open_backend
+from generation.backends.adapters import Adapter, for_vllm
 from generation.backends.orphans import Watcher
 from generation.backends.vllm import VllmBackend
 from generation.requests import Failure, Image, Reply, Request, image, system, user
@@ -208,6 +209,20 @@ def test_an_engine_that_dies_ends_the_run_with_a_clear_error(
         loop.call_later(0.5, core.kill)
 
     asyncio.run(main())
+
+
+def test_an_adapter_is_loaded_beside_the_model_that_it_is_for(tmp_path: Path) -> None:
+    from vllm.config.lora import LoRAConfig
+
+    options, request = for_vllm(Adapter(tmp_path, "base-model", 48, speaks=True))
+    assert options == {
+        "model": "base-model", "enable_lora": True, "max_lora_rank": 64,
+        "tokenizer": str(tmp_path),
+    }  # fmt: skip
+    assert LoRAConfig(max_lora_rank=options["max_lora_rank"]).max_lora_rank >= 48
+    assert (request.lora_path, request.lora_int_id) == (str(tmp_path), 1)
+    plain, _ = for_vllm(Adapter(tmp_path, "base-model", 8, speaks=False))
+    assert plain["max_lora_rank"] == 8 and "tokenizer" not in plain
 
 
 def test_what_would_outlive_us_is_ended(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ QUICK: dict[str, list[str]] = {
     "estimator": ["--quick", "--output", ".bench/quick/estimator.json"],
     "crash_money": ["--kills", "4", "--each", "2", "--output", ".bench/quick/crash_money.json"],
     "vllm_offline": ["--quick", "--output", ".bench/quick/vllm_offline.json"],
+    "lora": ["--quick", "--output", ".bench/quick/lora.json"],
     "first_answer": [],
 }
 

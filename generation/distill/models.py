@@ -94,6 +94,32 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
+def check_kind(folder: Path) -> None:
+    """See that a folder holds a causal language model, without loading it.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If it cannot be read.
+    UnsupportedError
+        If it is another kind of model.
+    """
+    import transformers as library
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as NAMES
+
+    try:
+        config = library.AutoConfig.from_pretrained(folder, local_files_only=True)
+    except Exception as error:
+        raise _unloadable(folder, "configuration", error) from None
+    # Encoders such as BERT could be loaded so too, with weights that they do not have.
+    saved_as = set(config.architectures or NAMES.values())
+    if type(config) not in library.MODEL_FOR_CAUSAL_LM_MAPPING or not saved_as & {*NAMES.values()}:
+        raise UnsupportedError(
+            f"{folder} is a {config.model_type} model, not a causal language model",
+            fix="use a model that AutoModelForCausalLM knows, such as a Llama, Mistral or Qwen",
+        )
+
+
 def load_model(folder: Path, *, dtype: str = "auto", device: str | None = None) -> Any:
     """Load a causal language model, to the GPU if there is one.
 
@@ -101,21 +127,10 @@ def load_model(folder: Path, *, dtype: str = "auto", device: str | None = None) 
     ------
     ModelNotFoundError
         If it cannot be loaded.
-    UnsupportedError
-        If it is another kind of model.
     """
     import torch
     import transformers as library
 
-    try:
-        config = library.AutoConfig.from_pretrained(folder, local_files_only=True)
-    except Exception as error:
-        raise _unloadable(folder, "configuration", error) from None
-    if type(config) not in library.MODEL_FOR_CAUSAL_LM_MAPPING:
-        raise UnsupportedError(
-            f"{folder} is a {config.model_type} model, not a causal language model",
-            fix="use a model that AutoModelForCausalLM knows, such as a Llama, Mistral or Qwen",
-        )
     try:
         model = library.AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, local_files_only=True

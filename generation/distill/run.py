@@ -90,6 +90,7 @@ def train(
     examples = read_questions(Path(shots)) if shots is not None else None
     rows = find_data(Path(data))
     folder = models.find_model(model, download=download)
+    models.check_kind(folder)
     out = Path(out)
     try:
         record.load(out)  # says first of all whether the folder is one of ours
@@ -171,12 +172,14 @@ class _Work:
             model={"name": self._name, "fingerprint": models.fingerprint(self._folder)},
             parameters=self._options.to_dict(),
         )
+        mine.versions = record.versions()
         there = record.load(self._out)
         if there is None:
-            mine.versions = record.versions()
-            mine.save(self._out)
             return mine
         if found := there.differences(mine):
+            if there.state == "begun" and not any((self._out / CHECKPOINTS).glob("*")):
+                _clear(self._out)  # it came to nothing
+                return mine
             raise UsageError(
                 f"{self._out} holds another training: {'; '.join(found[:4])}",
                 fix="train into another folder, or begin anew with --fresh",
