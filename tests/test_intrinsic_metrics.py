@@ -53,15 +53,6 @@ def test_copied_compares_normalised_tails() -> None:
     assert metrics.copied([""], training) == 0.0
 
 
-def test_calibration_error_weighs_bins_by_their_size() -> None:
-    confidence = [0.95, 0.95, 1.0, 0.25]
-    right = [True, True, False, False]
-    expected = 3 / 4 * abs(2.9 / 3 - 2 / 3) + 1 / 4 * 0.25
-    assert metrics.calibration_error(confidence, right) == pytest.approx(expected)
-    assert metrics.calibration_error([1.0, 0.0], [True, False]) == 0.0
-    assert metrics.calibration_error([], []) == 0.0
-
-
 def test_bert_score_is_one_for_the_same_text_and_nothing_for_silence() -> None:
     found = BertScore().f1(["feed the cat", "", "feed the cat"], [["a", "feed the cat"]] * 3)
     assert found.tolist() == pytest.approx([1.0, 0.0, 1.0])

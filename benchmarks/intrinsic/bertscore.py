@@ -29,7 +29,8 @@ class BertScore:
     folder
         A transformers encoder with its tokenizer; default: the MiniLM that is installed.
     precision
-        ``bf16`` or ``f32``; by default bf16 where the CPU computes in it (0.001 apart).
+        ``bf16`` or ``f32``; by default bf16 where the CPU computes in it. A tail's F1 differs by
+        0.002 at most, a mean over many by 0.0001.
     """
 
     def __init__(self, folder: Path | None = None, precision: str | None = None) -> None:

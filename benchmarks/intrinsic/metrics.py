@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     type Shares = npt.NDArray[np.float64]
 
-BINS = 10
-
 
 def bleu2(written: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     """Corpus BLEU of words and word pairs (Papineni et al., ACL 2002), case ignored.
@@ -90,28 +88,3 @@ def copied(written: Sequence[str], training: Collection[str], *, least_words: in
     forms = [normalise_text(tail) for tail in written if tail]
     forms = [form for form in forms if len(form.split()) >= least_words]
     return sum(form in training for form in forms) / len(forms) if forms else 0.0
-
-
-def calibration_error(
-    confidence: Sequence[float], right: Sequence[bool], bins: int = BINS
-) -> float:
-    """Expected calibration error in bins of equal width (Guo et al., ICML 2017).
-
-    Parameters
-    ----------
-    confidence
-        In [0, 1].
-    right
-        Whether it was.
-    """
-    import numpy as np
-
-    said, was = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
-    if not len(said):
-        return 0.0
-    places = np.minimum((said * bins).astype(int), bins - 1)
-    gaps = [
-        abs(said[places == place].mean() - was[places == place].mean()) * (places == place).sum()
-        for place in np.unique(places)
-    ]
-    return float(sum(gaps) / len(said))

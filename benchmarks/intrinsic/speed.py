@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from benchmarks.intrinsic.goals import speed_line
 from benchmarks.intrinsic.questions import Head, read
+from benchmarks.intrinsic.writers import Student, Writer
 from benchmarks.performance.workload import load, peak_mb
 from schema.relations import Family, Relation, get, names
 
@@ -23,6 +26,7 @@ _COBUY = (
     *("Can", "CapableOf", "Cause", "CauseDesire", "DefinedAs", "Effect", "IsA"),
     *("MannerOf", "Open", "PropertyOf", "RelatedTo", "UsedFor"),
 )
+_WARM = 8
 RELATIONS = {
     1: [get(name, Family.SOCIAL) for name in names(Family.SOCIAL) if name != "Open"],
     2: [get(name, Family.COBUY) for name in _COBUY],
@@ -40,24 +44,29 @@ def work(data: Path, heads: int) -> tuple[list[Head], list[Relation]]:
     return [head for head, _ in found], [relation for _, relation in found]
 
 
-def measure(data: Path, heads: int) -> dict[str, Any]:
-    """Load the student, let it write, and look at clock and memory."""
-    asked, relations = work(data, heads)
-    before = time.perf_counter()
-    from benchmarks.intrinsic.writers import Student
+def measure(
+    make: Callable[[], Writer], heads: Sequence[Head], relations: Sequence[Relation]
+) -> dict[str, Any]:
+    """Make a writer, let it write, and look at clock and memory.
 
-    writer = Student()
-    writer.write(asked[:8], relations[:8])
+    Returns
+    -------
+    dict
+        ``questions`` and ``tails`` in ``seconds``, and per second; ``load_s`` until the first
+        answers; ``peak_mb`` of this process; the machine's ``load``.
+    """
+    before = time.perf_counter()
+    writer = make()
+    writer.write(heads[:_WARM], relations[:_WARM])
     start = time.perf_counter()
-    tails = sum(map(len, writer.write(asked, relations)))
+    tails = sum(map(len, writer.write(heads, relations)))
     seconds = time.perf_counter() - start
     return {
-        "heads": heads,
-        "questions": len(asked),
+        "questions": len(heads),
         "tails": tails,
         "seconds": seconds,
         "per_s": tails / seconds,
-        "questions_per_s": len(asked) / seconds,
+        "questions_per_s": len(heads) / seconds,
         "load_s": start - before,
         "peak_mb": peak_mb(),
         "load": load(),
@@ -67,11 +76,16 @@ def measure(data: Path, heads: int) -> dict[str, Any]:
 @click.command()
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--heads", default=200, show_default=True, help="How many heads.")
+@click.option(
+    "--weights",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The student's; default: those that are shipped.",
+)
 @click.option("--one", is_flag=True, hidden=True)
-def main(data: Path, heads: int, one: bool) -> None:
+def main(data: Path, heads: int, weights: Path | None, one: bool) -> None:
     """Measure the student's speed and memory."""
-    found = measure(data, heads)
-    click.echo(json.dumps(found, indent=None if one else 2))
+    found = measure(lambda: Student(weights), *work(data, heads))
+    click.echo(json.dumps(found) if one else speed_line(found))
 
 
 if __name__ == "__main__":

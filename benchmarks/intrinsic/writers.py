@@ -2,7 +2,7 @@
 
 Retrieval answers with what was written of the nearest training head; the other baseline with what
 was written most often in that relation. A relation that stands in fewer than `FEW` training
-examples is answered from all relations of its family; `notes` says so.
+examples is answered from all relations of its family, and `notes` says so.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from benchmarks.intrinsic.questions import Head
@@ -41,10 +42,16 @@ class Tail:
 
 
 class Writer(Protocol):
-    """Writes tails."""
+    """Writes tails.
+
+    Attributes
+    ----------
+    notes
+        What is to be known of its answers, by relation (:func:`name_of`).
+    """
 
     name: str
-    notes: list[str]
+    notes: dict[str, str]
 
     def write(self, heads: Sequence[Head], relations: Sequence[Relation]) -> list[list[Tail]]:
         """Write of each head in the relation beside it.
@@ -68,7 +75,7 @@ class Frequent:
     name = "frequent"
 
     def __init__(self, training: Sequence[Example]) -> None:
-        self.notes: list[str] = []
+        self.notes: dict[str, str] = {}
         self._training = _Training(training, self.notes)
         self._known: dict[str, Tail] = {}
 
@@ -77,7 +84,7 @@ class Frequent:
         return [[self._most(relation)] for relation in relations]
 
     def _most(self, relation: Relation) -> Tail:
-        key = _key(relation)
+        key = name_of(relation)
         if key not in self._known:
             tails = [one.tail for one in self._training.of(relation) if one.tail]
             text, count = most_frequent(tails)
@@ -103,7 +110,7 @@ class Nearest:
         silent: bool = False,
     ) -> None:
         self.name = "nearest or none" if silent else "nearest"
-        self.notes: list[str] = []
+        self.notes: dict[str, str] = {}
         self._silent = silent
         self._embedder = embedder
         self._training = _Training(training, self.notes)
@@ -114,7 +121,7 @@ class Nearest:
         found: list[list[Tail]] = [[] for _ in heads]
         rows: dict[str, list[int]] = {}
         for row, relation in enumerate(relations):
-            rows.setdefault(_key(relation), []).append(row)
+            rows.setdefault(name_of(relation), []).append(row)
         for places in rows.values():
             answers, vectors = self._heads_of(relations[places[0]])
             for start in range(0, len(places), _BLOCK):
@@ -128,7 +135,7 @@ class Nearest:
         return found
 
     def _heads_of(self, relation: Relation) -> tuple[list[str | None], npt.NDArray[np.float32]]:
-        key = _key(relation)
+        key = name_of(relation)
         if key not in self._known:
             tails: dict[Head, list[str | None]] = {}
             for example in self._training.of(relation):
@@ -160,29 +167,68 @@ class Remembering:
 
 
 class Student:
-    """The student that ships with IntentKG."""
+    """The student that ships with IntentKG, or one whose weights lie in a folder.
+
+    It has no answer in a relation that it has never seen.
+    """
 
     name = "student"
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Path | None = None, *, most: int = 1) -> None:
         from generation.student import Student as Shipped
 
-        self.notes: list[str] = []
-        self._student = Shipped.load()
+        self.notes: dict[str, str] = {}
+        self._student = Shipped.load(weights)
+        self._most = most
 
     def write(self, heads: Sequence[Head], relations: Sequence[Relation]) -> list[list[Tail]]:
         """Let it write. See :meth:`Writer.write`."""
-        written = self._student.write(heads, relations)
-        return [[Tail(one.text, one.confidence) for one in tails] for tails in written]
+        known = {name_of(relation) for relation in self._student.relations}
+        rows = [row for row, relation in enumerate(relations) if name_of(relation) in known]
+        for relation in relations:
+            if name_of(relation) not in known:
+                self.notes[name_of(relation)] = f"{relation.name}: the student has never seen it"
+        written = self._student.write(
+            [heads[row] for row in rows], [relations[row] for row in rows], most=self._most
+        )
+        found: list[list[Tail]] = [[] for _ in heads]
+        for row, tails in zip(rows, written, strict=True):
+            found[row] = [Tail(one.text, one.confidence) for one in tails]
+        return found
 
 
-WRITERS: dict[str, Callable[[Sequence[Example], Embedder], Writer]] = {
-    "frequent": lambda training, embedder: Frequent(training),
-    "nearest": Nearest,
-    "nearest or none": lambda training, embedder: Nearest(training, embedder, silent=True),
-    "student": lambda training, embedder: Student(),
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What writers are made from.
+
+    Attributes
+    ----------
+    training
+        What may be learnt from.
+    weights
+        The student's; None: those that are shipped.
+    most
+        Tails that the student may write of a head in a relation.
+    """
+
+    training: Sequence[Example]
+    embedder: Embedder
+    weights: Path | None = None
+    most: int = 1
+
+
+WRITERS: dict[str, Callable[[Means], Writer]] = {
+    "frequent": lambda means: Frequent(means.training),
+    "nearest": lambda means: Nearest(means.training, means.embedder),
+    "nearest or none": lambda means: Nearest(means.training, means.embedder, silent=True),
+    "student": lambda means: Student(means.weights, most=means.most),
 }
-"""By name: makes a writer from what may be learnt from."""
+"""Who can be measured, by name."""
+
+
+def name_of(relation: Relation) -> str:
+    """Name a relation so that Open of both families is told apart."""
+    return f"{relation.family.value}:{relation.name}"
 
 
 def most_frequent[T: (str, str | None)](texts: Sequence[T]) -> tuple[T, int]:
@@ -195,10 +241,6 @@ def most_frequent[T: (str, str | None)](texts: Sequence[T]) -> tuple[T, int]:
     return texts[forms.index(form)], count
 
 
-def _key(relation: Relation) -> str:
-    return f"{relation.family}:{relation.name}"
-
-
 def _joined(head: Head) -> str:
     return " and ".join(head)
 
@@ -206,19 +248,20 @@ def _joined(head: Head) -> str:
 class _Training:
     """Training examples by relation, with what stands in for a relation that has hardly any."""
 
-    def __init__(self, examples: Sequence[Example], notes: list[str]) -> None:
+    def __init__(self, examples: Sequence[Example], notes: dict[str, str]) -> None:
         self._relations: dict[str, list[Example]] = {}
         self._families: dict[Family, list[Example]] = {}
         self._notes = notes
         for example in examples:
-            self._relations.setdefault(_key(example.relation), []).append(example)
+            self._relations.setdefault(name_of(example.relation), []).append(example)
             self._families.setdefault(example.relation.family, []).append(example)
 
     def of(self, relation: Relation) -> list[Example]:
-        found = self._relations.get(_key(relation), [])
+        found = self._relations.get(name_of(relation), [])
         if len(found) >= FEW:
             return found
-        self._notes.append(
-            f"{relation.name}: {len(found)} training examples; all {relation.family} ones instead"
+        self._notes[name_of(relation)] = (
+            f"{relation.name}: {len(found)} training examples, so the baselines take all of the "
+            f"{relation.family} family"
         )
         return self._families[relation.family]
