@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from intentkg.distilling.verbs import Distilling
+from intentkg.generating.scoring_verbs import Scoring
 from intentkg.generating.verbs import Generating
 from kg.directory import Directory
 from schema.errors import IntentKGError
@@ -31,7 +32,7 @@ Progress = Callable[[str, int, int | None], None]
 __all__ = ["IntentKGError", "KnowledgeBase", "build", "open"]
 
 
-class KnowledgeBase(Generating, Distilling):
+class KnowledgeBase(Generating, Scoring, Distilling):
     """One knowledge base on disk.
 
     Use :func:`open`; a context manager closes what it opened.

