@@ -16,7 +16,8 @@
 ``training``   the training itself (PEFT, TRL)
 ``questions``  multiple-choice questions out of a person's file
 ``guard``      how many of them a model answers
-``run``        all of that in order, each part once
+``work``       all of that in order, each part once
+``run``        the one call that does it
 =============  ==================================================================================
 
 What is here knows of heads and tails, not of knowledge bases.

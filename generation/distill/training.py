@@ -120,6 +120,7 @@ def save_adapter(model: Any, tokenizer: Any, folder: Path, base: str) -> None:
     # The layers that it may have to look up elsewhere are not among those that it trains.
     model.save_pretrained(beside, save_embedding_layers=False)
     tokenizer.save_pretrained(beside)
+    (beside / "README.md").unlink(missing_ok=True)  # an empty form; training.json says more
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)
 
