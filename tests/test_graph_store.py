@@ -126,7 +126,7 @@ def test_a_query_is_stopped_in_time(graph: EmbeddedGraph) -> None:
     before = time.monotonic()
     with pytest.raises(QueryTimeoutError, match=r"0\.3 seconds") as caught:
         graph.read(ENDLESS, timeout=0.3)
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 30  # to its end it takes hours
     assert "--timeout 1.2" in (caught.value.fix or "")
     assert not workers()
     assert graph.read("RETURN 1 AS x", timeout=20).rows == [[1]]
@@ -134,17 +134,21 @@ def test_a_query_is_stopped_in_time(graph: EmbeddedGraph) -> None:
 
 def test_waiting_for_ones_turn_counts(graph: EmbeddedGraph) -> None:
     graph.read("RETURN 1", timeout=20)
-    other = threading.Thread(target=_expect_timeout, args=(graph, 1.5))
+    other = threading.Thread(target=_expect_an_end, args=(graph,))
     other.start()
-    time.sleep(0.3)
+    while not graph._worker_lock.locked():
+        time.sleep(0.01)
     with pytest.raises(QueryTimeoutError, match="others were running"):
         graph.read("RETURN 1", timeout=0.3)
+    (process,) = workers()
+    os.kill(process, signal.SIGKILL)
     other.join()
 
 
-def _expect_timeout(graph: EmbeddedGraph, seconds: float) -> None:
-    with pytest.raises(QueryTimeoutError):
-        graph.read(ENDLESS, timeout=seconds)
+def _expect_an_end(graph: EmbeddedGraph) -> None:
+    with pytest.raises(QueryError) as caught:
+        graph.read(ENDLESS, timeout=300)
+    assert not isinstance(caught.value, QueryTimeoutError)
 
 
 def test_memory_is_limited(directory: Directory) -> None:
@@ -188,7 +192,8 @@ def test_a_worker_that_is_killed_is_replaced(graph: EmbeddedGraph) -> None:
     graph.read("RETURN 1", timeout=20)
     (process,) = workers()
     os.kill(process, signal.SIGKILL)
-    time.sleep(0.2)
+    while process in workers():
+        time.sleep(0.01)
     assert graph.read("RETURN 1 AS x", timeout=20).rows == [[1]]
 
 
@@ -210,9 +215,9 @@ from kg.directory import Directory
 from kg.embedded import open_graph
 graph = open_graph(Directory(sys.argv[1]))
 graph.read("RETURN 1", timeout=20)
-print(graph._worker._process.pid, flush=True)
 try:
-    graph.read(sys.argv[2], timeout=60)
+    print(graph._worker._process.pid, flush=True)
+    graph.read(sys.argv[2], timeout=600)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
     sys.exit(7)
@@ -228,12 +233,12 @@ def _parent(directory: Directory) -> tuple[subprocess.Popen[str], int]:
     )
     assert process.stdout is not None
     pid = int(process.stdout.readline())
-    time.sleep(0.3)
+    time.sleep(0.3)  # so that the query has begun, as a rule
     return process, pid
 
 
 def _gone(pid: int) -> bool:
-    for _ in range(50):
+    for _ in range(600):
         if not Path(f"/proc/{pid}").exists():
             return True
         time.sleep(0.1)
@@ -243,7 +248,7 @@ def _gone(pid: int) -> bool:
 def test_ctrl_c_ends_the_query_and_its_worker(directory: Directory) -> None:
     process, pid = _parent(directory)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=10)
+    out, _ = process.communicate(timeout=120)
     assert process.returncode == 7 and "interrupted" in out
     assert _gone(pid)
 
