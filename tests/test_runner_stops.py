@@ -58,7 +58,7 @@ def test_stopping_awaits_what_is_in_flight_and_a_second_run_goes_on(store: Reque
                 return count
 
         count = go(server, main)
-        assert 30 <= count <= 60
+        assert 30 <= count < 200  # what was in flight besides; the slower the machine, the more
         assert server.book()["paid"] == count == len(store)
         server.set_faults()
         collect(server, store, asks(100))
@@ -66,19 +66,25 @@ def test_stopping_awaits_what_is_in_flight_and_a_second_run_goes_on(store: Reque
 
 
 def test_what_does_not_come_within_the_grace_period_is_called_off(store: RequestStore) -> None:
-    with faulty(latency=[30, 30]) as server:
+    with faulty(latency=[100, 100]) as server:
 
         async def main(backend: OpenAIBackend) -> int:
             async with Session(backend, store, patience=Patience(grace=0.3)) as session:
-                asyncio.get_running_loop().call_later(0.3, session.stop)
+
+                async def stop_when_all_are_there() -> float:
+                    while (await asyncio.to_thread(server.book))["in_flight"] < 10:
+                        await asyncio.sleep(0.02)
+                    session.stop()
+                    return time.monotonic()
+
+                stopping = asyncio.create_task(stop_when_all_are_there())
                 with pytest.raises(InterruptedRunError):
                     async for _ in session.run(asks(10)):
                         pass
+                assert time.monotonic() - await stopping < 20  # not the server's 100
                 return session.stats.lost
 
-        began = time.monotonic()
         assert go(server, main) == 10
-        assert time.monotonic() - began < 5
 
 
 RUN = """
@@ -120,7 +126,7 @@ def test_ctrl_c_stops_cleanly(number: signal.Signals, tmp_path: Path) -> None:
         while server.book()["paid"] < 100:
             time.sleep(0.02)
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
         assert process.returncode == 0
         assert out.startswith("stopped:")
         assert err == ""
@@ -143,8 +149,7 @@ def test_an_error_in_a_pipeline_is_raised_and_leaves_nothing_running(
             with pytest.raises(ZeroDivisionError):
                 async for _ in session.map(pipeline, range(1000)):
                     pass
-        await asyncio.sleep(0.05)
-        return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+        return await left_running()
 
     assert go(fast, main) == set()
 
@@ -157,11 +162,19 @@ def test_a_consumer_that_stops_listening_leaves_nothing_running(
         async for _ in stream:
             break
         await stream.aclose()
-        await asyncio.sleep(0.05)
-        assert len(asyncio.all_tasks()) == 1
+        assert await left_running() == set()
 
     go(fast, main)
     assert store.check() == []
+
+
+async def left_running() -> set[Any]:
+    """Tasks besides the one that asks, once they have had some seconds to end."""
+    for _ in range(100):
+        if len(asyncio.all_tasks()) == 1:
+            break
+        await asyncio.sleep(0.05)
+    return asyncio.all_tasks() - {asyncio.current_task()}
 
 
 def test_a_full_disk_stops_the_run_and_keeps_what_was_stored(fast: Server, tmp_path: Path) -> None:
