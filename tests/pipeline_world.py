@@ -106,14 +106,14 @@ def run(
 
 def asked(server: Server) -> list[dict[str, Any]]:
     """Bodies of the requests that the server had."""
-    with _opener().open(f"{server.root}/asked", timeout=10) as response:
+    with _opener().open(f"{server.root}/asked", timeout=60) as response:
         found: list[dict[str, Any]] = json.loads(response.read())
     return found
 
 
 def manners(server: Server, **chosen: Any) -> None:
     """Set how the server writes, and let it forget what it was asked."""
-    _opener().open(f"{server.root}/manners", json.dumps(chosen).encode(), timeout=10).close()
+    _opener().open(f"{server.root}/manners", json.dumps(chosen).encode(), timeout=60).close()
 
 
 def text_of(body: dict[str, Any], role: str = "user") -> str:

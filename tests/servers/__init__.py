@@ -38,16 +38,15 @@ class Server:
 
     def settled_book(self) -> dict[str, int]:
         """The book once nothing is in flight any more."""
-        for _ in range(200):
-            book = self.book()
-            if not book["in_flight"]:
-                return book
+        until = time.monotonic() + 60
+        while (book := self.book())["in_flight"]:
+            assert time.monotonic() < until, "requests hang"
             time.sleep(0.02)
-        raise AssertionError("requests hang")
+        return book
 
     def _ask(self, path: str, data: bytes | None) -> Any:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(self.root + path, data, timeout=10) as response:
+        with opener.open(self.root + path, data, timeout=60) as response:
             return json.loads(response.read())
 
 
