@@ -98,20 +98,30 @@ def test_importing_the_door_loads_nothing_heavy(module: str) -> None:
 
 
 def test_help_loads_nothing_heavy_and_is_quick() -> None:
-    import time
-
     command = [sys.executable, "-X", "importtime", "-m", "intentkg", "--help"]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in result.stderr.splitlines()}
     assert not loaded & HEAVY
-    best = min(_seconds([sys.executable, "-m", "intentkg", "--help"], time) for _ in range(5))
-    assert best < 0.4, f"intentkg --help took {best:.2f} s"
+    # A machine on which the mere import of click takes a tenth of a second may take longer.
+    bound = max(0.4, 4 * _seconds("-c", "import click"))
+    best = _seconds("-m", "intentkg", "--help")
+    assert best < bound, f"intentkg --help took {best:.2f} s"
 
 
-def _seconds(command: list[str], time: object) -> float:
-    start = time.perf_counter()  # type: ignore[attr-defined]
-    subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
-    return time.perf_counter() - start  # type: ignore[attr-defined,no-any-return]
+def _seconds(*words: str) -> float:
+    """Processor time of Python with these words, the best of five: others' work does not count."""
+    times = []
+    for _ in range(5):
+        before = os.times()
+        subprocess.run([sys.executable, *words], capture_output=True, check=True, cwd=ROOT)
+        after = os.times()
+        times.append(
+            after.children_user
+            + after.children_system
+            - before.children_user
+            - before.children_system
+        )
+    return min(times)
 
 
 def test_all_names_what_the_package_offers() -> None:
