@@ -255,16 +255,17 @@ from tests.test_kb_vectors import bring_up
 vectors._LONG, vectors.CHUNK = 1000, 2048
 class Slow(HashingEmbedder):
     def encode(self, texts, *, progress=None):
-        time.sleep(0.2)
+        if self.encoded:
+            time.sleep(600)  # until it is killed
         return super().encode(texts, progress=progress)
 bring_up(Directory({str(root)!r}), Slow({DIMENSION}), fresh={fresh})
 """
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=Path(__file__).parent.parent, env=dict(os.environ)
     )
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 300
     while not list(root.glob("vectors/spool/*/*.chunk")) and time.monotonic() < limit:
-        time.sleep(0.005)
+        time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert directory.manifest().vectors is None
