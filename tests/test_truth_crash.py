@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 
 # A writer that commits again and again, as `rows` and `commits` say, and reports each commit.
 WRITER = """
-import sys
+import sys, time
 sys.path[:0] = [{here!r}, {root!r}]
 from truth_world import batch, product
 from kg.directory import Directory
@@ -36,12 +36,18 @@ for number in range({commits}):
             transaction.add(batch("products", [product(i, title="lamp " + i) for i in ids]))
         transaction.commit()
     print(number, flush=True)
+    time.sleep({pause})
 """
 
 
-def writer(kb: Directory, *, commits: int, rows: int) -> subprocess.Popen[str]:
+def writer(kb: Directory, *, commits: int, rows: int, pause: float = 0.0) -> subprocess.Popen[str]:
     script = WRITER.format(
-        here=str(HERE), root=str(HERE.parent), kb=str(kb.root), commits=commits, rows=rows
+        here=str(HERE),
+        root=str(HERE.parent),
+        kb=str(kb.root),
+        commits=commits,
+        rows=rows,
+        pause=pause,
     )
     return subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, encoding="utf-8"
@@ -86,7 +92,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_commits(tmp_path: Path) -> N
 def test_a_reader_sees_the_old_state_or_the_new(tmp_path: Path) -> None:
     kb = Directory.create(tmp_path / "my.kg")
     rows, seen = 500, set()
-    with writer(kb, commits=6, rows=rows) as process:
+    with writer(kb, commits=6, rows=rows, pause=0.2) as process:
         while process.poll() is None:
             seen.add(len(stored(kb, "products")))
     assert process.returncode == 0
