@@ -82,7 +82,7 @@ def test_a_screen_shows_the_figures_and_stdout_only_the_result(
         if not data:
             break
         seen += data
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=300)
     os.close(ours)
     assert process.returncode == 0, seen
     assert json.loads(out)["heads_done"] == 30
