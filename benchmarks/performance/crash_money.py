@@ -164,11 +164,13 @@ def _start(
 
 def _settled(server: Server) -> dict[str, int]:
     """Wait until the server has worked through what it was sent."""
+    before: dict[str, int] = {}
     while True:
-        time.sleep(0.02)  # what is on its way to it arrives
+        time.sleep(0.05)  # what is on its way to it arrives
         book = server.book()
-        if not book["in_flight"]:
+        if not book["in_flight"] and book == before:
             return book
+        before = book
 
 
 def _stored(folder: Path) -> int:
