@@ -76,7 +76,7 @@ def counted(server: VllmServer) -> dict[str, int]:
     before: dict[str, int] = {}
     while before != (now := {name: server.figure(name) for name in COUNTED}):
         before = now
-        time.sleep(0.2)
+        time.sleep(0.5)
     return now
 
 

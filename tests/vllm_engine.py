@@ -42,7 +42,7 @@ def engine_processes() -> list[psutil.Process]:
     return [*cores, *(worker for worker in workers if _is_engine(worker))]
 
 
-def _wait_for_end(processes: list[psutil.Process], seconds: float = 30.0) -> None:
+def _wait_for_end(processes: list[psutil.Process], seconds: float = 120.0) -> None:
     """A worker outlives its core for a moment; then it is init that has to bury it."""
     until = time.monotonic() + seconds
     while any(map(_runs, processes)):
