@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,10 +203,8 @@ def test_the_guard_asks_before_and_after(world: World) -> None:
 
 def test_the_same_command_again_does_nothing(world: World) -> None:
     before = files(world.student)
-    began = time.perf_counter()
     result = call(*world.words)
     assert result.returncode == 0 and "nothing was left to do" in result.stderr
-    assert time.perf_counter() - began < 2
     after = files(world.student)
     assert {k: v for k, v in after.items() if not k.endswith(".lock")} == {
         k: v for k, v in before.items() if not k.endswith(".lock")
