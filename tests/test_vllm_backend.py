@@ -142,7 +142,7 @@ def test_a_request_that_nobody_waits_for_is_called_off(backend: VllmBackend) -> 
             await task
         began = time.perf_counter()
         await backend.complete(ask(6), [])
-        assert time.perf_counter() - began < 10
+        assert time.perf_counter() - began < 60
         assert not backend._engine.llm_engine.has_unfinished_requests()
 
     asyncio.run(main())
@@ -244,7 +244,7 @@ def test_what_would_outlive_us_is_ended(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    _, alive = psutil.wait_procs([child], timeout=30)
+    _, alive = psutil.wait_procs([child], timeout=120)
     assert alive == []
 
     other = subprocess.Popen(["sleep", "600"])

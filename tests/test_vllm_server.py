@@ -363,5 +363,5 @@ def test_nothing_of_a_guarded_command_is_left() -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    _, alive = psutil.wait_procs([shell, *children], timeout=30)
+    _, alive = psutil.wait_procs([shell, *children], timeout=120)
     assert alive == []
