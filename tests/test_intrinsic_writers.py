@@ -10,7 +10,7 @@ import pytest
 from helpers import HashingEmbedder
 
 from benchmarks.intrinsic.bertscore import BertScore
-from benchmarks.intrinsic.goals import goals, interval
+from benchmarks.intrinsic.goals import goals, interval, lines
 from benchmarks.intrinsic.measuring import Measure, Scored
 from benchmarks.intrinsic.questions import Head, Question, choose, gather
 from benchmarks.intrinsic.speed import measure
@@ -190,7 +190,7 @@ def test_no_references_at_all_are_no_error() -> None:
 def scores(**of: tuple[float, float]) -> tuple[dict[str, Scored], dict[str, dict[str, Any]]]:
     """BERTScore and ROUGE-L of writers, alike in two questions."""
     scored = {
-        name: Scored([], np.array([rouge] * 2), np.array([bert] * 2))
+        name: Scored([], np.array([True, False]), np.array([rouge] * 2), np.array([bert] * 2))
         for name, (bert, rouge) in of.items()
     }
     figures = {
@@ -206,9 +206,20 @@ def test_goals_ask_for_a_tenth_more_than_retrieval_has() -> None:
     assert found["bert_score"]["over_nearest"] == pytest.approx((0.02, 0.02, 0.02))
     assert found["rouge_l"]["met"] and not found["rouge_l"]["beats_both"]
     assert not found["copied"]["met"] and found["copied"]["longer_met"]
+    assert found["answered"] == {"share": 0.5, **{k: found[k] for k in ("bert_score", "rouge_l")}}
     short = goals(*scores(student=(0.505, 0.27), nearest=(0.50, 0.25), frequent=(0.40, 0.2)))
     assert not short["bert_score"]["met"] and not short["rouge_l"]["met"]
     assert short["bert_score"]["beats_both"] and short["rouge_l"]["beats_both"]
+
+
+def test_what_the_student_answers_is_compared_apart() -> None:
+    scored, figures = scores(student=(0.5, 0.3), nearest=(0.4, 0.2), frequent=(0.3, 0.2))
+    scored["student"].bert_score[1] = scored["student"].rouge_l[1] = 0  # it was silent
+    found = goals(scored, figures)
+    assert not found["bert_score"]["met"] and found["answered"]["bert_score"]["met"]
+    assert found["rouge_l"]["ratio"] == pytest.approx(0.75)
+    assert found["answered"]["rouge_l"]["ratio"] == pytest.approx(1.5)
+    assert "of the 50.0% that the student answers:" in lines(found)
 
 
 def test_where_retrieval_gains_nothing_the_student_has_to() -> None:

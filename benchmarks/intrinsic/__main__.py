@@ -14,6 +14,7 @@ import click
 # What makes each small, and where it writes then, so that the recorded figures stay.
 QUICK: dict[str, list[str]] = {
     "student": ["--limit", "300", "--output", ".bench/quick/student.json"],
+    "critic": ["--out", ".bench/quick/critic.json"],
 }
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.intrinsic.measuring import Scored
+from benchmarks.intrinsic.metrics import mean
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    type Shares = npt.NDArray[np.float64]
 
 BETTER = 1.1
 """How many times retrieval's figure the student's is to be."""
@@ -28,19 +31,21 @@ def goals(scored: dict[str, Scored], figures: dict[str, dict[str, Any]]) -> dict
         ``bert_score``: the gains over the most frequent tail of the student and of retrieval.
         Where retrieval has none, any gain meets the goal, so ``beats_both`` says whether the
         student is also above the better of the two. ``rouge_l``: likewise, with the ratios.
-        ``over_...``: mean difference over a baseline, with its 95 % interval.
+        ``over_...``: mean difference over a baseline, with its 95 % interval. ``answered``: the
+        same over the questions that the student answered, with their ``share``. ``copied``.
     """
     if not {"student", "nearest", "frequent"} <= scored.keys():
         return {}
+    said = scored["student"].said
     return {
-        "bert_score": _bert_score(scored, figures),
-        "rouge_l": _rouge_l(scored, figures),
+        **_scores(scored, said | True),
+        "answered": {"share": float(said.mean()) if len(said) else 0.0, **_scores(scored, said)},
         "copied": _copied(figures["student"]),
     }
 
 
 def interval(
-    differences: npt.NDArray[np.float64], samples: int = _SAMPLES, seed: int = 0
+    differences: Shares, samples: int = _SAMPLES, seed: int = 0
 ) -> tuple[float, float, float]:
     """Give the mean and its 95 % interval, by the bootstrap over questions (Koehn, EMNLP 2004)."""
     import numpy as np
@@ -60,14 +65,12 @@ def lines(found: dict[str, Any]) -> list[str]:
     """Put the goals of one corpus into words."""
     if not found:
         return []
-    score, rouge, copied = found["bert_score"], found["rouge_l"], found["copied"]
+    copied = found["copied"]
     return [
-        f"BERTScore's gain over frequent: student {score['gain']:+.4f}, nearest "
-        f"{score['gain_of_nearest']:+.4f}: {_met(score['met'])}; over nearest "
-        f"{_interval(score['over_nearest'])}; {_beats(score['beats_both'])}",
-        f"ROUGE-L: {_times(rouge['ratio'])} nearest's: {_met(rouge['met'])}; "
-        f"{_times(rouge['ratio_to_frequent'])} frequent's; over nearest "
-        f"{_interval(rouge['over_nearest'])}; {_beats(rouge['beats_both'])}",
+        "of all questions, silence counting 0:",
+        *_score_lines(found),
+        f"of the {found['answered']['share']:.1%} that the student answers:",
+        *_score_lines(found["answered"]),
         f"copied: {copied['share']:.1%}: {_met(copied['met'])}; of tails of two or more words "
         f"{copied['longer']:.1%}: {_met(copied['longer_met'])}",
     ]
@@ -83,29 +86,52 @@ def speed_line(found: dict[str, Any]) -> str:
     )
 
 
-def _bert_score(scored: dict[str, Scored], figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    student, nearest, frequent = _three(figures, "bert_score")
-    gain, theirs = student - frequent, nearest - frequent
+def _scores(scored: dict[str, Scored], rows: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    """Compare the three on some of the questions."""
+    student, nearest, frequent = (
+        (scored[name].bert_score[rows], scored[name].rouge_l[rows])
+        for name in ("student", "nearest", "frequent")
+    )
     return {
-        "gain": gain,
-        "gain_of_nearest": theirs,
-        "met": gain > 0 and gain >= BETTER * theirs,
-        "beats_both": student > max(nearest, frequent),
-        "over_nearest": interval(scored["student"].bert_score - scored["nearest"].bert_score),
-        "over_frequent": interval(scored["student"].bert_score - scored["frequent"].bert_score),
+        "bert_score": _bert_score(student[0], nearest[0], frequent[0]),
+        "rouge_l": _rouge_l(student[1], nearest[1], frequent[1]),
     }
 
 
-def _rouge_l(scored: dict[str, Scored], figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    student, nearest, frequent = _three(figures, "rouge_l")
+def _bert_score(student: Shares, nearest: Shares, frequent: Shares) -> dict[str, Any]:
+    own, theirs, least = mean(student), mean(nearest), mean(frequent)
     return {
-        "ratio": student / nearest if nearest else None,
-        "ratio_to_frequent": student / frequent if frequent else None,
-        "met": student > 0 and student >= BETTER * nearest,
-        "beats_both": student > max(nearest, frequent),
-        "over_nearest": interval(scored["student"].rouge_l - scored["nearest"].rouge_l),
-        "over_frequent": interval(scored["student"].rouge_l - scored["frequent"].rouge_l),
+        "gain": own - least,
+        "gain_of_nearest": theirs - least,
+        "met": own > least and own - least >= BETTER * (theirs - least),
+        "beats_both": own > max(theirs, least),
+        "over_nearest": interval(student - nearest),
+        "over_frequent": interval(student - frequent),
     }
+
+
+def _rouge_l(student: Shares, nearest: Shares, frequent: Shares) -> dict[str, Any]:
+    own, theirs, least = mean(student), mean(nearest), mean(frequent)
+    return {
+        "ratio": own / theirs if theirs else None,
+        "ratio_to_frequent": own / least if least else None,
+        "met": own > 0 and own >= BETTER * theirs,
+        "beats_both": own > max(theirs, least),
+        "over_nearest": interval(student - nearest),
+        "over_frequent": interval(student - frequent),
+    }
+
+
+def _score_lines(found: dict[str, Any]) -> list[str]:
+    score, rouge = found["bert_score"], found["rouge_l"]
+    return [
+        f"  BERTScore's gain over frequent: {score['gain']:+.4f}, nearest's "
+        f"{score['gain_of_nearest']:+.4f}: {_met(score['met'])}; over nearest "
+        f"{_interval(score['over_nearest'])}; {_beats(score['beats_both'])}",
+        f"  ROUGE-L: {_times(rouge['ratio'])} nearest's: {_met(rouge['met'])}; "
+        f"{_times(rouge['ratio_to_frequent'])} frequent's; over nearest "
+        f"{_interval(rouge['over_nearest'])}; {_beats(rouge['beats_both'])}",
+    ]
 
 
 def _copied(student: dict[str, Any]) -> dict[str, Any]:
@@ -115,10 +141,6 @@ def _copied(student: dict[str, Any]) -> dict[str, Any]:
         "longer": student["copied_longer"],
         "longer_met": student["copied_longer"] <= MOST_COPIED,
     }
-
-
-def _three(figures: dict[str, dict[str, Any]], key: str) -> tuple[float, float, float]:
-    return figures["student"][key], figures["nearest"][key], figures["frequent"][key]
 
 
 def _met(met: bool) -> str:

@@ -37,11 +37,13 @@ class Scored:
     ----------
     tails
         To each question, best first; empty: no answer.
-    rouge_l, bert_score
-        Of the best tail to each question that has references; shape (answerable,).
+    said, rouge_l, bert_score
+        Whether something was written to each question that has references, and the best tail's
+        scores; shape (answerable,).
     """
 
     tails: list[list[Tail]]
+    said: npt.NDArray[np.bool_]
     rouge_l: Shares
     bert_score: Shares
 
@@ -82,6 +84,8 @@ class Measure:
 
     def ask(self, writer: Writer) -> Scored:
         """Put all questions to a writer, and score its best tails."""
+        import numpy as np
+
         tails = writer.write(
             [one.head for one in self.questions], [one.relation for one in self.questions]
         )
@@ -89,6 +93,7 @@ class Measure:
         best = [tails[row][0].text if tails[row] else "" for row in self.answerable]
         return Scored(
             tails,
+            np.array([bool(text) for text in best], np.bool_),
             metrics.rouge_l(best, self.references),
             self._bert_score.f1(best, self.references),
         )
@@ -107,16 +112,16 @@ class Measure:
             ``no_answer`` and ``calibration``: see the methods below.
         """
         best = [scored.best[row] for row in self.answerable]
-        said = [bool(text) for text in best]
+        said = scored.said
         found = {
             "bleu2": metrics.bleu2(best, self.references),
-            "rouge_l": _mean(scored.rouge_l),
-            "bert_score": _mean(scored.bert_score),
-            "lift": _mean(scored.bert_score - self._bert_score.f1(best, self.others)),
+            "rouge_l": metrics.mean(scored.rouge_l),
+            "bert_score": metrics.mean(scored.bert_score),
+            "lift": metrics.mean(scored.bert_score - self._bert_score.f1(best, self.others)),
             "answered": {
-                "share": sum(said) / len(said) if said else 0.0,
-                "rouge_l": _mean(scored.rouge_l[said]),
-                "bert_score": _mean(scored.bert_score[said]),
+                "share": _share(said.tolist()),
+                "rouge_l": metrics.mean(scored.rouge_l[said]),
+                "bert_score": metrics.mean(scored.bert_score[said]),
             },
             **self._novelty(best),
             "no_answer": self._no_answer(scored),
@@ -141,9 +146,9 @@ class Measure:
         return {
             "questions": len(rows),
             "bleu2": metrics.bleu2(written, references),
-            "rouge_l": _mean(metrics.rouge_l(written, references)),
-            "bert_score": _mean(score),
-            "lift": _mean(score - self._bert_score.f1(written, others)),
+            "rouge_l": metrics.mean(metrics.rouge_l(written, references)),
+            "bert_score": metrics.mean(score),
+            "lift": metrics.mean(score - self._bert_score.f1(written, others)),
             "acceptable": _share(self._acceptable(written, references)),
             **self._novelty([many[0] for many in self.references]),
         }
@@ -165,8 +170,8 @@ class Measure:
         written, references = [tail for tail, _ in pairs], [many for _, many in pairs]
         return {
             "tails": len(written),
-            "rouge_l": _mean(metrics.rouge_l(written, references)),
-            "bert_score": _mean(self._bert_score.f1(written, references)),
+            "rouge_l": metrics.mean(metrics.rouge_l(written, references)),
+            "bert_score": metrics.mean(self._bert_score.f1(written, references)),
             **self._novelty(written),
         }
 
@@ -205,7 +210,7 @@ class Measure:
         confidence = np.array([tail.confidence for tail in best], np.float64)
         return {
             "acceptable": _share(right),
-            "confidence": _mean(confidence),
+            "confidence": metrics.mean(confidence),
             "ece": expected_calibration_error(confidence, np.array(right, np.float64)),
             "auc": auc(right, confidence) if 0 < sum(right) < len(right) else None,
         }
@@ -231,10 +236,6 @@ def _elsewhere(questions: Sequence[Question]) -> list[int]:
         for number, row in enumerate(places):
             found[row] = places[(number + len(places) // 2) % len(places)]
     return found
-
-
-def _mean(values: Shares) -> float:
-    return float(values.mean()) if len(values) else 0.0
 
 
 def _share(true: Sequence[bool]) -> float:

@@ -88,3 +88,8 @@ def copied(written: Sequence[str], training: Collection[str], *, least_words: in
     forms = [normalise_text(tail) for tail in written if tail]
     forms = [form for form in forms if len(form.split()) >= least_words]
     return sum(form in training for form in forms) / len(forms) if forms else 0.0
+
+
+def mean(values: Shares) -> float:
+    """Mean, 0 where there is nothing."""
+    return float(values.mean()) if len(values) else 0.0
