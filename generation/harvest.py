@@ -23,6 +23,8 @@ class Found:
 
     Attributes
     ----------
+    prompt_hash
+        None where no prompt was used.
     request
         Key of the request that wrote it.
     accepted, rationale
@@ -32,7 +34,7 @@ class Found:
     relation: Relation
     text: str
     model: str
-    prompt_hash: str
+    prompt_hash: str | None
     request: str
     image_ids: tuple[str, ...] = ()
     plausibility: float | None = None

@@ -21,12 +21,15 @@ class PostHead:
         Its language's code, if the source states one.
     images
         Digests (sha256) of its images that could be had, in their order.
+    notes
+        What its source says beside it: key information, what its picture shows.
     """
 
     id: str
     text: str
     language: str | None = None
     images: tuple[str, ...] = ()
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from intentkg.generating.settings import Settings
 
 WAYS = ("auto", "json_schema", "guided_json", "json_object", "none")
-BACKENDS = ("openai", "vllm", "transformers", "replay")
+BACKENDS = ("student", "openai", "vllm", "transformers", "replay")
 _PAIR = "STAGE=NAME"
 
 # What is asked of whom: options of `generate` and of `requests export` alike.
@@ -25,8 +25,8 @@ _ASKING = (
         "--pipeline",
         "-p",
         type=click.Choice(["miko", "mind", "critic"]),
-        required=True,
-        help="miko: intentions of posts; mind: of co-buys; critic: scores of intentions.",
+        help="miko: intentions of posts; mind: of co-buys; critic: scores of intentions. The "
+        "student takes posts and co-buys alike where none is named.",
     ),
     click.option("--model", "-m", help="The model, as the server or engine knows it."),
     click.option(
@@ -56,7 +56,7 @@ _ASKING = (
         type=click.IntRange(min=1),
         default=1,
         show_default=True,
-        help="How often each question about intentions is put.",
+        help="How often each question about intentions is put; student: tails of each relation.",
     ),
     click.option(
         "--param",
@@ -117,9 +117,8 @@ _ANSWERING = (
         "--backend",
         "-b",
         type=click.Choice(BACKENDS),
-        default="openai",
-        show_default=True,
-        help="Who answers: a server, an engine in this process, or a record.",
+        help="Who answers: the student that comes with IntentKG (where no model is named), a "
+        "server (openai), an engine in this process, or a record.",
     ),
     click.option(
         "--base-url",
@@ -199,7 +198,7 @@ def answering_options[F: Callable[..., Any]](command: F) -> F:
 
 def read_settings(
     *,
-    pipeline: str,
+    pipeline: str | None,
     stage_models: Sequence[str],
     stage_backends: Sequence[str] = (),
     stage_base_urls: Sequence[str] = (),
@@ -216,6 +215,10 @@ def read_settings(
     """Make settings of what click has read."""
     from intentkg.generating.settings import settle
 
+    if pipeline is None:
+        raise UsageError(
+            "no pipeline is named", fix="give --pipeline miko (posts) or --pipeline mind (co-buys)"
+        )
     return settle(
         pipeline,
         models=_pairs("--stage-model", stage_models),

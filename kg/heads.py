@@ -7,10 +7,11 @@
         for row in heads.rows(limit=1000):
             ...
 
-A row is a plain dictionary: of a post ``id``, ``text``, ``language`` and ``images``; of a co-buy
-``id`` and, under ``a`` and ``b``, its products, each with ``id``, ``title``, ``description``,
-``features``, ``categories``, ``brand`` and ``images``. Images stand as digests of bytes that are
-stored. Of co-buys only those count of which something is known of both products.
+A row is a plain dictionary: of a post ``id``, ``text``, ``language``, ``attributes`` and
+``images``; of a co-buy ``id`` and, under ``a`` and ``b``, its products, each with ``id``,
+``title``, ``description``, ``features``, ``categories``, ``brand`` and ``images``. Images stand as
+digests of bytes that are stored. Of co-buys only those count of which something is known of both
+products.
 """
 
 from __future__ import annotations
@@ -137,7 +138,10 @@ class Heads:
         """Write the query for the heads: whole posts, or the bare pairs."""
         if self._kind == "Post":
             where = f"WHERE len({_STORED}) > 0" if pictured else ""
-            return f"SELECT id, text, language, {_STORED} AS images FROM {self._chosen} {where}"
+            return (
+                f"SELECT id, text, language, attributes, {_STORED} AS images "
+                f"FROM {self._chosen} {where}"
+            )
         shown = (
             f"AND (a IN (SELECT id FROM products WHERE len({_STORED}) > 0) "
             f"OR b IN (SELECT id FROM products WHERE len({_STORED}) > 0))"

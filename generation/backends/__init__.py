@@ -4,6 +4,7 @@
 ``openai``         any server with OpenAI's chat completions (vLLM, Ollama, LM Studio, hosted)
 ``vllm``           vLLM inside this process, for a machine that does nothing else
 ``transformers``   a local model through transformers, for small machines
+``student``        the small model that comes with IntentKG; answers its own pipeline only
 ``replay``         answers from a request store that exists already; asks nobody
 =================  ==============================================================================
 
@@ -96,6 +97,7 @@ class BatchBackend(Backend, Protocol):
 BACKENDS: dict[str, str] = {
     "openai": "generation.backends.openai:OpenAIBackend",
     "replay": "generation.backends.replay:ReplayBackend",
+    "student": "generation.backends.student:StudentBackend",
     "transformers": "generation.backends.transformers:TransformersBackend",
     "vllm": "generation.backends.vllm:VllmBackend",
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from generation.heads import CoBuyHead
+from generation.heads import CoBuyHead, PostHead
 from generation.pipeline import Options
 from schema.errors import UsageError
 from schema.relations import Relation
@@ -24,7 +24,7 @@ class Critic(Protocol):
     """Scores tails."""
 
     async def score(
-        self, head: CoBuyHead, tails: Sequence[tuple[Relation, str]]
+        self, head: PostHead | CoBuyHead, tails: Sequence[tuple[Relation, str]]
     ) -> Sequence[Scores]:
         """Score the tails of one head, in order."""
 

@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 
 from generation.harvest import Found, Harvest
 from generation.heads import CoBuyHead, Product
+from generation.mind.judging import score
 from generation.mind.options import MindOptions
 from generation.mind.showing import Shown, product_fields, show_pair
 from generation.pipeline import Asking, Missing, Pipeline
@@ -146,7 +147,8 @@ class Mind(Pipeline[CoBuyHead]):
         order = {relation.name: number for number, relation in enumerate(self.relations)}
         harvest.found.sort(key=lambda found: order[found.relation.name])
         if self.options.filter == "critic":
-            await self._score(harvest, head)
+            assert self.options.critic
+            await score(harvest, head, self.options.critic, self.options.threshold)
         return harvest
 
     async def _notice(self, asking: Asking, harvest: Harvest, product: Product) -> str | Missing:
@@ -181,18 +183,6 @@ class Mind(Pipeline[CoBuyHead]):
             return
         found.accepted = verdict.accepted
         found.rationale = verdict.rationale or None
-
-    async def _score(self, harvest: Harvest, head: CoBuyHead) -> None:
-        """Let a critic score what was found, and hold it to the threshold."""
-        critic = self.options.critic
-        assert critic
-        if not harvest.found:
-            return
-        tails = [(found.relation, found.text) for found in harvest.found]
-        for found, scores in zip(harvest.found, await critic.score(head, tails), strict=True):
-            found.plausibility, found.typicality = scores.plausibility, scores.typicality
-            decisive = scores.typicality if scores.typicality is not None else scores.plausibility
-            found.accepted = None if decisive is None else decisive >= self.options.threshold
 
 
 def _digest(told: Any) -> str:

@@ -28,6 +28,8 @@ STEPS = {
     "miko": "Generate intentions of the posts with MIKO, from replies that people wrote",
     "mind": "Generate intentions of the co-buys with MIND, and let the customer judge",
 }
+OWN = ("Witch Costume for Girls", "Black Witch Hat with Veil")
+OWN_RELATIONS = ("UsedFor", "IsA", "Cause", "Can")
 LEAST = 3  # relations whose preserve rate is shown
 CYPHER = (
     "MATCH (i:Intention)<-[r]-(h)\n"
@@ -100,15 +102,41 @@ def walk(directory: Path, show: _Steps, progress: output.Progress) -> dict[str, 
         show.say(CYPHER)
         table = base.cypher(CYPHER)
         show.table(table.columns, table.rows)
+
+        show.step(
+            "Let the student write of two products that are not in the sample: no model asked"
+        )
+        written = study(show)
         return {
             "knowledge_base": str(directory),
             "counts": base.counts(),
             "generated": {name: report.to_dict() for name, report in generated.items()},
             "search": {"text": SEARCH, "results": hits.to_dicts()},
             "cobuy": {"product": PRODUCT, "edges": edges.to_dicts()},
+            "student": {"products": OWN, "written": written},
             "cypher": {"query": CYPHER, "columns": table.columns, "rows": table.rows},
             "next": next_commands(directory),
         }
+
+
+def study(show: _Steps) -> list[dict[str, Any]]:
+    """Let the student write of a pair; nothing of it is stored."""
+    from generation.student import Student
+    from schema.relations import Family, get
+
+    student = Student.load()
+    relations = [get(name, Family.COBUY) for name in OWN_RELATIONS]
+    written = [
+        {"relation": relation.name, "text": tail.text, "confidence": tail.confidence}
+        for relation, tails in zip(
+            relations, student.write([OWN] * len(relations), relations), strict=True
+        )
+        for tail in tails
+    ]
+    show.say(f"{OWN[0]} + {OWN[1]}")
+    show.table(["relation", "intention", "confidence"], [tuple(one.values()) for one in written])
+    show.say(f"{student.name} is a small model: docs/student.md says how well it writes")
+    return written
 
 
 def check_own(place: Directory) -> None:
@@ -209,6 +237,8 @@ def next_commands(directory: Path) -> list[str]:
         "--base-url http://127.0.0.1:8000/v1 --dry-run      "
         "# any OpenAI-compatible server",
         f"{program} ingest my.kg YOUR_FILE      # posts, products or co-buys of your own",
+        f"{program} generate my.kg              # the student writes, offline",
+        f"{program} build my.kg",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from schema.errors import IntentKGError, InterruptedRunError, UsageError
 if TYPE_CHECKING:
     from intentkg.generating.report import Report
     from intentkg.generating.settings import Settings
+
+    type Tell = Callable[[dict[str, Any]], None]
 
 _STOPPED = 130
 
@@ -28,7 +31,7 @@ _STOPPED = 130
 @answering_options
 @click.option(
     "--judge",
-    type=click.Choice(BACKENDS),
+    type=click.Choice([name for name in BACKENDS if name != "student"]),
     help="critic: put its two questions to this backend's model, in place of the critic.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what it would ask and cost; ask nobody.")
@@ -71,7 +74,10 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Write intentions for the posts or co-buys of KB with a language model.
+    """Write intentions for the posts and co-buys of KB.
+
+    Where no model is named, the student writes them: a small model that comes with IntentKG and
+    runs on this CPU, asking nobody. With --pipeline, --model and --base-url a language model does.
 
     Every reply is stored in KB/requests.sqlite before it is used: run the same command again after
     Ctrl-C or a crash, and it goes on where it stopped, paying nothing twice.
@@ -85,7 +91,19 @@ def command(
         return score(directory, options, as_json=as_json)
     if judge is not None:
         options["backend"] = _judging(options["pipeline"], judge)
+    if dry_run or show_prompt is not None:
+        options["backend"] = _asked(options["backend"])
+    is_whole = options["pipeline"] is None
+    if is_whole:
+        options["pipeline"] = "mind"
     settings = read_settings(**options, preflight=not no_preflight)
+    if settings.backend == "student":
+        return _study(directory, settings, options, is_whole=is_whole, as_json=as_json)
+    if is_whole:
+        raise UsageError(
+            "a model is to be asked, but not about what",
+            fix="give --pipeline miko (posts) or --pipeline mind (co-buys)",
+        )
     if show_prompt is not None:
         return _show_prompt(directory, settings, show_prompt or None, as_json=as_json)
     if dry_run:
@@ -95,7 +113,17 @@ def command(
             directory, settings, rate=rate, tokenizer=tokenizer, sample=sample_heads or None
         )
         return _print_estimate(told, as_json=as_json)
-    return _generate(directory, settings, as_json=as_json)
+    return _generate(directory, settings, output.emit_json if as_json else None)
+
+
+def _asked(backend: str | None) -> str:
+    """Give the backend that a dry run is about: never the student, which has no prompts."""
+    if backend == "student":
+        raise UsageError(
+            "the student has no prompts and costs nothing",
+            fix="leave out --dry-run and --show-prompt, or name a --model",
+        )
+    return backend or "openai"
 
 
 def _judging(pipeline: str, judge: str) -> str:
@@ -104,7 +132,31 @@ def _judging(pipeline: str, judge: str) -> str:
     return judge
 
 
-def _generate(directory: Any, settings: Settings, *, as_json: bool) -> int:
+def _study(
+    directory: Any,
+    settings: Settings,
+    options: Mapping[str, Any],
+    *,
+    is_whole: bool,
+    as_json: bool,
+) -> int:
+    """Let the student write; of posts and of co-buys, where no pipeline was named."""
+    from intentkg.generating.apprentice import each_kind
+
+    runs = each_kind(directory, settings) if is_whole else [settings]
+    told: list[dict[str, Any]] = []
+    code = 0
+    for one in runs:
+        code = _generate(directory, one, told.append if as_json else None)
+        if code:
+            break
+    if as_json:
+        output.emit_json({"runs": told} if is_whole else told[0])
+    return code
+
+
+def _generate(directory: Any, settings: Settings, tell: Tell | None) -> int:
+    """Run; where there is somebody to tell, nothing is printed."""
     from generation.pricing import Prices
     from intentkg.generating.running import generate
     from intentkg.generating.showing import progress, show
@@ -113,14 +165,14 @@ def _generate(directory: Any, settings: Settings, *, as_json: bool) -> int:
         with progress(Prices.load(settings.prices).currency) as told:
             report = generate(directory, settings, progress=told, say=output.say)
     except InterruptedRunError as error:
-        return _stopped(error, {}, as_json=as_json)
+        return _stopped(error, {}, tell)
     if report.stopped is not None:
-        if not as_json:
+        if tell is None:
             show(report, directory.root)
-        return _stopped(report.stopped, report.to_dict(), as_json=as_json)
+        return _stopped(report.stopped, report.to_dict(), tell)
     code = 1 if _is_fruitless(report) else 0
-    if as_json:
-        output.emit_json(report.to_dict())
+    if tell:
+        tell(report.to_dict())
         return code
     show(report, directory.root)
     if report.tally.unfinished:
@@ -142,10 +194,10 @@ def _is_fruitless(report: Report) -> bool:
     return tally.heads > 0 and tally.heads in (tally.unfinished, tally.fruitless)
 
 
-def _stopped(error: IntentKGError, told: dict[str, Any], *, as_json: bool) -> int:
+def _stopped(error: IntentKGError, told: dict[str, Any], tell: Tell | None) -> int:
     code = _STOPPED if isinstance(error, InterruptedRunError) else error.exit_code
-    if as_json:
-        output.emit_json({**told, "error": output.error_dict(error)})
+    if tell:
+        tell({**told, "error": output.error_dict(error)})
         return code
     word = "stopped" if isinstance(error, InterruptedRunError) else "error"
     output.complain(error, error.fix, word=word)

