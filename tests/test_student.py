@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from generation import weights
+from generation.heads import CoBuyHead, PostHead, Product
 from generation.student import Student
 from generation.student.choosing import FEATURES, Candidate, Confidence, choose
 from generation.student.student import SHIPPED
 from generation.student.wording import clean_title, first_person, texts_of
-from generation.heads import CoBuyHead, PostHead, Product
 from schema.errors import CorruptError, UnknownRelationError
 from schema.relations import Family, get
 
@@ -160,7 +160,7 @@ def test_the_candidate_that_most_others_agree_with_comes_first() -> None:
         pair=False,
         most=3,
     )
-    assert [choice.tokens for choice in found][0] == (1, 2, 3)
+    assert found[0].tokens == (1, 2, 3)
     assert (0,) not in [choice.tokens for choice in found]
     assert dict(zip(FEATURES, found[0].features, strict=True))["log_nothing"] == pytest.approx(-3)
     silent = Confidence((0.0,) * len(FEATURES), 0.0, 0.1, 0.04)
