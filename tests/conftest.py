@@ -54,6 +54,7 @@ def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer
         yield server
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that share vLLM's server run in one worker, and first: they take the longest."""
     items.sort(key=lambda item: "vllm" not in item.path.name)
