@@ -21,7 +21,7 @@ demo: install  ## Build a knowledge base from the bundled sample and query it
 	@$(BIN)/intentkg demo
 
 test: install-dev  ## Run all tests
-	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: install-dev  ## Lint, types and the contract between the floors
 	$(BIN)/ruff check $(SOURCES)

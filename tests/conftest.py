@@ -54,13 +54,9 @@ def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer
         yield server
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that share vLLM's server run in one worker, and first: they take the longest."""
+    """Let vLLM's tests come first: where files run side by side, they take the longest."""
     items.sort(key=lambda item: "vllm" not in item.path.name)
-    for item in items:
-        group = "vllm" if "vllm_server" in getattr(item, "fixturenames", ()) else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(wrapper=True)
