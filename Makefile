@@ -21,7 +21,8 @@ demo: install  ## Build a knowledge base from the bundled sample and query it
 	@$(BIN)/intentkg demo
 
 test: install-dev  ## Run all tests
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/pytest tests/test_vllm_*.py $(PYTEST_ARGS)  # each engine takes all cores
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore-glob='*/test_vllm_*' $(PYTEST_ARGS)
 
 check: install-dev  ## Lint, types and the contract between the floors
 	$(BIN)/ruff check $(SOURCES)

@@ -54,11 +54,6 @@ def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer
         yield server
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let vLLM's tests come first: where files run side by side, they take the longest."""
-    items.sort(key=lambda item: "vllm" not in item.path.name)
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,

@@ -116,10 +116,10 @@ def test_what_is_put_together_by_chance_was_never_written() -> None:
 
 
 def test_weights_are_built_and_are_the_same_for_the_same_seed(data: Path, tmp_path: Path) -> None:
-    words = [str(data), "--out", str(tmp_path / "a"), "--keep", str(tmp_path / "keep")]
+    words = [str(data), "--out", str(tmp_path / "a")]
     result = CliRunner().invoke(main, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    words = [str(data), "--out", str(tmp_path / "b"), "--keep", str(tmp_path / "keep")]
+    words = [str(data), "--out", str(tmp_path / "b")]
     again = CliRunner().invoke(main, words, catch_exceptions=False)
     assert again.exit_code == 0
     for name in ("model.safetensors", "config.json", "manifest.json"):
