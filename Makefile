@@ -21,8 +21,7 @@ demo: install  ## Build a knowledge base from the bundled sample and query it
 	@$(BIN)/intentkg demo
 
 test: install-dev  ## Run all tests
-	$(BIN)/pytest tests/test_vllm_*.py $(PYTEST_ARGS)  # each engine takes all cores
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore-glob='*/test_vllm_*' $(PYTEST_ARGS)
+	$(BIN)/pytest $(PYTEST_ARGS)
 
 check: install-dev  ## Lint, types and the contract between the floors
 	$(BIN)/ruff check $(SOURCES)
