@@ -4,7 +4,7 @@
 
 DATA holds event2mind, atomic2020, ckbp and intentionqa (see `benchmarks.learning.corpora`). It
 takes about a quarter of an hour on one core; the same seed on the same machine gives the same
-weights. What is learnt from what is in `benchmarks.learning.critic_examples`.
+weights but for the order in which threads add up. What is learnt from what is in `benchmarks.learning.critic_examples`.
 
 1. The three lower layers of MiniLM, and a perceptron, learn to tell what people wrote from what
    was put together by chance.
