@@ -115,19 +115,15 @@ def test_what_is_put_together_by_chance_was_never_written() -> None:
     assert {(item.plausible, item.typical) for item in made} == {(0.0, 0.0)}
 
 
-def test_weights_are_built_and_are_much_the_same_for_the_same_seed(data: Path, tmp_path: Path) -> None:
+def test_weights_are_built_and_are_the_same_for_the_same_seed(data: Path, tmp_path: Path) -> None:
     words = [str(data), "--out", str(tmp_path / "a")]
     result = CliRunner().invoke(main, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     words = [str(data), "--out", str(tmp_path / "b")]
     again = CliRunner().invoke(main, words, catch_exceptions=False)
     assert again.exit_code == 0
-    first, second = load(tmp_path / "a"), load(tmp_path / "b")
-    assert first.tensors.keys() == second.tensors.keys()
-    for name, tensor in first.tensors.items():  # threads add up in another order each time
-        np.testing.assert_allclose(
-            tensor.float().numpy(), second.tensors[name].float().numpy(), atol=0.02
-        )
+    for name in ("model.safetensors", "config.json", "manifest.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     critic = load_critic(tmp_path / "a")
     scores = critic.judge([Assertion(("I see it",), get("xReact"), "happy")])
     assert scores[0].plausibility is not None

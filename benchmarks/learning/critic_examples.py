@@ -63,11 +63,16 @@ class Item:
     group: str
 
 
-def written(folder: Path) -> list[Item]:
-    """Give what people wrote of the heads that may be learnt from."""
+def written(folder: Path, split: corpora.Split = "train") -> list[Item]:
+    """Give what people wrote, of the heads that may be learnt from or of those of another split."""
     found: dict[tuple[tuple[str, ...], str, str], str] = {}
     times: Counter[tuple[tuple[str, ...], str, str]] = Counter()
-    for example in corpora.learnable(folder):
+    if split == "train":
+        examples = corpora.learnable(folder)
+    else:
+        everything = [*corpora.event2mind(folder), *corpora.atomic(folder)]
+        examples = [example for example in everything if example.split == split]
+    for example in examples:
         if example.source in ("event2mind", "atomic2020") and example.tail is not None:
             text = tail_text(example.relation, example.tail)
             key = (head_texts(example.head), text, example.relation.name)

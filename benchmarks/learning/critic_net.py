@@ -152,11 +152,20 @@ def logits(net: CriticNet, pairs: Sequence[Pair]) -> np.ndarray[Any, np.dtype[np
     return found
 
 
-def averaged(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Average the weights of nets that were trained from one beginning."""
-    return {
-        name: torch.stack([state[name].float() for state in states]).mean(0) for name in states[0]
-    }
+def keep(net: CriticNet, file: Path | None) -> None:
+    """Write the net's weights, if there is somewhere to."""
+    from safetensors.torch import save_file
+
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(net.state_dict(), str(file))
+
+
+def take(net: CriticNet, file: Path) -> None:
+    """Read what :func:`keep` wrote."""
+    from safetensors.torch import load_file
+
+    net.load_state_dict(load_file(str(file)))
 
 
 def _groups(net: CriticNet, rate: float) -> list[dict[str, Any]]:

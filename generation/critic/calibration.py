@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,25 @@ def fit_platt(logits: Numbers, labels: Numbers) -> tuple[float, float]:
 def apply_platt(logits: Numbers, slope: float, intercept: float) -> npt.NDArray[np.float64]:
     """Turn logits into probabilities."""
     return _sigmoid(slope * logits.astype(np.float64) + intercept)
+
+
+def typicality_of_cobuys(
+    plausibility: Numbers, relations: Sequence[str], scale: Mapping[str, Any]
+) -> npt.NDArray[np.float64]:
+    """Give what people gave, on the average, to intentions of that relation that fit.
+
+    Parameters
+    ----------
+    plausibility
+        Calibrated; shape (n,).
+    scale
+        ``fits_from``: the plausibility from which an intention fits; below, its typicality is less
+        in proportion. ``degrees``: by relation; ``mean``: of relations that are not among them.
+    """
+    degrees = [scale["degrees"].get(name, scale["mean"]) for name in relations]
+    found: npt.NDArray[np.float64] = np.array(degrees, dtype=np.float64)
+    found *= np.minimum(1.0, plausibility / scale["fits_from"])
+    return found
 
 
 def expected_calibration_error(scores: Numbers, labels: Numbers, *, bins: int = 15) -> float:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from generation.critic.calibration import apply_platt
+from generation.critic.calibration import apply_platt, typicality_of_cobuys
 from generation.critic.network import build, openvino
 from generation.critic.tokens import Pair, Reader, batches, padded
 from generation.critic.wording import has_words, head_texts, tail_text
@@ -161,12 +161,14 @@ class Critic:
             [heads[one.head] for one in assertions],
             [tail_text(one.relation, one.tail) for one in assertions],
         )
-        kinds = np.array([one.relation.family is Family.COBUY for one in assertions], dtype=bool)
+        shop = np.array([one.relation.family is Family.COBUY for one in assertions], dtype=bool)
+        config = self.weights.config
         scaled = np.empty_like(raw, dtype=np.float64)
-        for family, mine in ((Family.COBUY, kinds), (Family.SOCIAL, ~kinds)):
-            for column, name in enumerate(("plausibility", "typicality")):
-                slope, intercept = self.weights.config["calibration"][family.value][name]
-                scaled[mine, column] = apply_platt(raw[mine, column], slope, intercept)
+        scaled[~shop, 0] = apply_platt(raw[~shop, 0], *config["calibration"]["posts"])
+        scaled[~shop, 1] = apply_platt(raw[~shop, 1], *config["calibration"]["posts_typicality"])
+        scaled[shop, 0] = apply_platt(raw[shop, 0], *config["calibration"]["cobuys"])
+        names = [one.relation.name for one in assertions if one.relation.family is Family.COBUY]
+        scaled[shop, 1] = typicality_of_cobuys(scaled[shop, 0], names, config["typicality"])
         return [Scores(*row) for row in scaled.round(_DIGITS).tolist()]
 
     def _read(self, heads: Sequence[tuple[str, ...]], tails: Sequence[str]) -> list[Pair]:
