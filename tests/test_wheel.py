@@ -39,6 +39,8 @@ def test_wheel_holds_our_packages_and_nothing_else(wheel: Path) -> None:
     held = {name.split("/")[2] for name in names if name.startswith("intentkg/sample/")}
     assert {name for name in sample if name.endswith((".jsonl", ".csv", ".md", ".py"))} <= held
     assert any(name.startswith("generation/prompts/mind/") for name in names)
+    critic = {"model.safetensors", "config.json", "manifest.json", "MODEL_CARD.md"}
+    assert {f"generation/critic/weights/{name}" for name in critic} <= set(names)
 
 
 @pytest.mark.slow
