@@ -59,7 +59,9 @@ def test_a_budget_finishes_the_first_heads(writer: Server, tmp_path: Path) -> No
     # 64 requests are on their way at once: some of them are for heads that are just begun, and
     # the slower this machine, the more of them. Breadth first, none would be finished.
     assert budget / EACH / 4 <= len(done) <= budget / EACH
-    assert done == {pair.id for pair in PAIRS[: len(done)]}
+    # The last ones may change places: a reply of the earlier head is still on its way.
+    assert done >= {pair.id for pair in PAIRS[: len(done) - 4]}
+    assert done <= {pair.id for pair in PAIRS[: len(done) + 8]}
     assert len(first.rows) == 20 * len(done)
     assert 0 < first.tally.begun <= 60 - len(done)
     # What was begun is gone on with, and all is as if nothing had happened.
