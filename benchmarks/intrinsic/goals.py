@@ -80,6 +80,7 @@ def speed_line(found: dict[str, Any]) -> str:
     """Put what :mod:`benchmarks.intrinsic.speed` measured into words."""
     return (
         f"{found['per_s']:,.0f} tails/s (goal {RATE:,.0f}: {_met(found['per_s'] >= RATE)}), "
+        f"{found['questions_per_s']:,.0f} questions/s, "
         f"{found['peak_mb']:,.0f} MB at most (goal {MEMORY_MB:,.0f}: "
         f"{_met(found['peak_mb'] < MEMORY_MB)}), loaded in {found['load_s']:.1f} s; "
         f"load {found['load']}"

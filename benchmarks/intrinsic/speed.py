@@ -1,6 +1,6 @@
 """How fast the student writes, and how much memory it takes, in a process of its own.
 
-    python -m benchmarks.intrinsic.speed DATA [--heads N]
+    python -m benchmarks.intrinsic.speed DATA [--heads N] [--weights DIR] [--most N]
 
 Half of the heads are held-out events, each in all nine of ATOMIC's relations; half are held-out
 pairs of products, each in twelve co-buy relations. Only the writing is timed, after a first batch.
@@ -81,10 +81,13 @@ def measure(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The student's; default: those that are shipped.",
 )
+@click.option(
+    "--most", type=click.IntRange(1), default=1, show_default=True, help="Tails of one question."
+)
 @click.option("--one", is_flag=True, hidden=True)
-def main(data: Path, heads: int, weights: Path | None, one: bool) -> None:
+def main(data: Path, heads: int, weights: Path | None, most: int, one: bool) -> None:
     """Measure the student's speed and memory."""
-    found = measure(lambda: Student(weights), *work(data, heads))
+    found = measure(lambda: Student(weights, most=most), *work(data, heads))
     click.echo(json.dumps(found) if one else speed_line(found))
 
 

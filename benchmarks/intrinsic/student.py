@@ -197,7 +197,7 @@ def main(
         ) from None
     speed = None
     if "student" in chosen and not no_speed:
-        words = ["--weights", str(weights)] if weights else []
+        words = ["--most", str(most), *(["--weights", str(weights)] if weights else [])]
         speed = fresh("benchmarks.intrinsic.speed", str(data.resolve()), *words)
         click.echo(goals.speed_line(speed))
     report = {
