@@ -85,6 +85,17 @@ class Relation:
     read_phrases: tuple[str, ...] = ()
     import_only: bool = False
 
+    @property
+    def key(self) -> str:
+        """Name that tells the two ``Open`` apart.
+
+        Examples
+        --------
+        >>> get("Open", Family.COBUY).key
+        'cobuy:Open'
+        """
+        return f"{self.family.value}:{self.name}"
+
     def sentence(self, tail: str) -> str:
         """Join the phrase and a tail into a sentence.
 

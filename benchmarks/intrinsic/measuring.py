@@ -10,7 +10,7 @@ from benchmarks.intrinsic import metrics
 from benchmarks.intrinsic.agreeing import auc
 from benchmarks.intrinsic.bertscore import BertScore
 from benchmarks.intrinsic.questions import Question
-from benchmarks.intrinsic.writers import Tail, Writer, name_of
+from benchmarks.intrinsic.writers import Tail, Writer
 from generation.critic.calibration import expected_calibration_error
 from kg.embed import Embedder
 
@@ -218,19 +218,26 @@ class Measure:
     def _acceptable(
         self, written: Sequence[str], references: Sequence[Sequence[str]]
     ) -> list[bool]:
-        texts = list(dict.fromkeys([*written, *(text for many in references for text in many)]))
-        vectors = dict(zip(texts, self._embedder.encode(texts), strict=True))
-        return [
-            max(float(vectors[tail] @ vectors[text]) for text in many) >= ACCEPTABLE
-            for tail, many in zip(written, references, strict=True)
-        ]
+        return acceptable(written, references, self._embedder)
+
+
+def acceptable(
+    written: Sequence[str], references: Sequence[Sequence[str]], embedder: Embedder
+) -> list[bool]:
+    """See which tails are close enough to one of their references; see `ACCEPTABLE`."""
+    texts = list(dict.fromkeys([*written, *(text for many in references for text in many)]))
+    vectors = dict(zip(texts, embedder.encode(texts), strict=True))
+    return [
+        any(float(vectors[tail] @ vectors[text]) >= ACCEPTABLE for text in many)
+        for tail, many in zip(written, references, strict=True)
+    ]
 
 
 def _elsewhere(questions: Sequence[Question]) -> list[int]:
     """Give for each question another one of its relation: half of them farther on."""
     rows: dict[str, list[int]] = {}
     for row, one in enumerate(questions):
-        rows.setdefault(name_of(one.relation), []).append(row)
+        rows.setdefault(one.relation.key, []).append(row)
     found = [0] * len(questions)
     for places in rows.values():
         for number, row in enumerate(places):

@@ -28,7 +28,7 @@ from benchmarks.intrinsic import goals
 from benchmarks.intrinsic.bertscore import BertScore
 from benchmarks.intrinsic.measuring import ACCEPTABLE, Measure
 from benchmarks.intrinsic.questions import read
-from benchmarks.intrinsic.writers import WRITERS, Means, Remembering, Writer, name_of
+from benchmarks.intrinsic.writers import WRITERS, Means, Remembering, Writer
 from benchmarks.learning.corpora import EVALUATED, learnable
 from benchmarks.performance.workload import ROOT, fresh
 from kg.embed import load_embedder
@@ -76,7 +76,7 @@ def compare(measuring: Measure, writers: Sequence[Writer]) -> dict[str, Any]:
     """Measure writers beside one another and beside people, on one corpus."""
     scored = {writer.name: measuring.ask(writer) for writer in writers}
     figures = {name: measuring.figures(one) for name, one in scored.items()}
-    asked = {name_of(one.relation) for one in measuring.questions}
+    asked = {one.relation.key for one in measuring.questions}
     return {
         "questions": len(measuring.questions),
         "with_references": len(measuring.answerable),

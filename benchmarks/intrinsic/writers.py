@@ -47,7 +47,7 @@ class Writer(Protocol):
     Attributes
     ----------
     notes
-        What is to be known of its answers, by relation (:func:`name_of`).
+        What is to be known of its answers, by relation (`Relation.key`).
     """
 
     name: str
@@ -84,7 +84,7 @@ class Frequent:
         return [[self._most(relation)] for relation in relations]
 
     def _most(self, relation: Relation) -> Tail:
-        key = name_of(relation)
+        key = relation.key
         if key not in self._known:
             tails = [one.tail for one in self._training.of(relation) if one.tail]
             text, count = most_frequent(tails)
@@ -121,7 +121,7 @@ class Nearest:
         found: list[list[Tail]] = [[] for _ in heads]
         rows: dict[str, list[int]] = {}
         for row, relation in enumerate(relations):
-            rows.setdefault(name_of(relation), []).append(row)
+            rows.setdefault(relation.key, []).append(row)
         for places in rows.values():
             answers, vectors = self._heads_of(relations[places[0]])
             for start in range(0, len(places), _BLOCK):
@@ -135,7 +135,7 @@ class Nearest:
         return found
 
     def _heads_of(self, relation: Relation) -> tuple[list[str | None], npt.NDArray[np.float32]]:
-        key = name_of(relation)
+        key = relation.key
         if key not in self._known:
             tails: dict[Head, list[str | None]] = {}
             for example in self._training.of(relation):
@@ -183,11 +183,11 @@ class Student:
 
     def write(self, heads: Sequence[Head], relations: Sequence[Relation]) -> list[list[Tail]]:
         """Let it write. See :meth:`Writer.write`."""
-        known = {name_of(relation) for relation in self._student.relations}
-        rows = [row for row, relation in enumerate(relations) if name_of(relation) in known]
+        known = {relation.key for relation in self._student.relations}
+        rows = [row for row, relation in enumerate(relations) if relation.key in known]
         for relation in relations:
-            if name_of(relation) not in known:
-                self.notes[name_of(relation)] = f"{relation.name}: the student has never seen it"
+            if relation.key not in known:
+                self.notes[relation.key] = f"{relation.name}: the student has never seen it"
         written = self._student.write(
             [heads[row] for row in rows], [relations[row] for row in rows], most=self._most
         )
@@ -226,11 +226,6 @@ WRITERS: dict[str, Callable[[Means], Writer]] = {
 """Who can be measured, by name."""
 
 
-def name_of(relation: Relation) -> str:
-    """Name a relation so that Open of both families is told apart."""
-    return f"{relation.family.value}:{relation.name}"
-
-
 def most_frequent[T: (str, str | None)](texts: Sequence[T]) -> tuple[T, int]:
     """Give the text that was written most often, in its first wording, and how often.
 
@@ -253,14 +248,14 @@ class _Training:
         self._families: dict[Family, list[Example]] = {}
         self._notes = notes
         for example in examples:
-            self._relations.setdefault(name_of(example.relation), []).append(example)
+            self._relations.setdefault(example.relation.key, []).append(example)
             self._families.setdefault(example.relation.family, []).append(example)
 
     def of(self, relation: Relation) -> list[Example]:
-        found = self._relations.get(name_of(relation), [])
+        found = self._relations.get(relation.key, [])
         if len(found) >= FEW:
             return found
-        self._notes[name_of(relation)] = (
+        self._notes[relation.key] = (
             f"{relation.name}: {len(found)} training examples, so the baselines take all of the "
             f"{relation.family} family"
         )

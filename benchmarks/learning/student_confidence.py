@@ -7,19 +7,14 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from benchmarks.intrinsic.measuring import ACCEPTABLE
+from benchmarks.intrinsic.measuring import acceptable
 from benchmarks.learning.corpora import Example
-from benchmarks.learning.student_data import garbled, relation_key
+from benchmarks.learning.student_data import garbled
 from generation.student.choosing import FEATURES, Confidence
 from generation.student.student import Student
 from kg.embed import load_embedder
 from schema.relations import Relation
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 UNFITTED = Confidence((0.0,) * len(FEATURES), 0.0, 0.0, 1.0)
 """Before it is fitted: always as sure, and silent only where nothing else was found."""
@@ -43,7 +38,7 @@ def asked(examples: Sequence[Example], *, most: int, seed: int) -> list[Asked]:
     """Gather examples by head and relation, at most so many of each source and relation."""
     found: dict[tuple[str, tuple[str, ...], str], list[Example]] = {}
     for example in examples:
-        key = (example.source, example.head, relation_key(example))
+        key = (example.source, example.head, example.relation.key)
         found.setdefault(key, []).append(example)
     keys = sorted(found)
     random.Random(seed).shuffle(keys)
@@ -78,7 +73,11 @@ def fit(student: Student, questions: Sequence[Asked], *, seed: int) -> Confidenc
         for one, found in zip(rows, choices, strict=True)
         if found and (any(one.tails) or not one.tails)
     ]
-    right = _acceptable([(text, one.tails) for one, _, text in written])
+    right = acceptable(
+        [text for _, _, text in written],
+        [[tail for tail in one.tails if tail] for one, _, _ in written],
+        load_embedder(),
+    )
     features = np.array([choice.features for _, choice, _ in written])
     model = LogisticRegression(C=1.0, max_iter=5000).fit(features, right)
     weights = tuple(round(float(value), 6) for value in model.coef_[0])
@@ -106,20 +105,3 @@ def _best_silence(questions: Sequence[Asked], choices: Sequence[Sequence[object]
 
     spoken = [one for one in _SILENCES if sum(p < one for p in some) >= _ANSWERED * len(some)]
     return max(spoken or _SILENCES[-1:], key=balanced)
-
-
-def _acceptable(
-    written: Sequence[tuple[str, Sequence[str | None]]],
-) -> npt.NDArray[np.bool_]:
-    import numpy as np
-
-    texts = list(
-        dict.fromkeys(text for tail, many in written for text in (tail, *many) if text is not None)
-    )
-    vectors = dict(zip(texts, load_embedder().encode(texts), strict=True))
-    return np.array(
-        [
-            any(text and float(vectors[tail] @ vectors[text]) >= ACCEPTABLE for text in many)
-            for tail, many in written
-        ]
-    )

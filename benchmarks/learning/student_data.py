@@ -6,9 +6,8 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
-from benchmarks.learning.corpora import Example
+from benchmarks.learning.corpora import Example, share
 from generation.student.wording import clean_title, first_person
 from schema.relations import Family
 
@@ -49,8 +48,7 @@ def parted(examples: Iterable[Example]) -> tuple[list[Example], list[Example]]:
     """Part off a twelfth of the product pairs, for the confidence; events have a dev split."""
     kept: tuple[list[Example], list[Example]] = ([], [])
     for example in examples:
-        share = int.from_bytes(blake2b(example.key.encode(), digest_size=4).digest()) / 2**32
-        kept[len(example.head) == 2 and share < 1 / 12].append(example)
+        kept[len(example.head) == 2 and share(example.key) < 1 / 12].append(example)
     return kept
 
 
@@ -60,7 +58,7 @@ def lessons(examples: Iterable[Example], *, seed: int) -> list[Lesson]:
         lambda: defaultdict(float)
     )
     for example in examples:
-        key = (relation_key(example), written(example.tail))
+        key = (example.relation.key, written(example.tail))
         found[example.head][key] += WEIGHTS[example.source]
     made = [Lesson(wordings(head), dict(tails)) for head, tails in sorted(found.items())]
     chance = random.Random(seed)
@@ -77,11 +75,6 @@ def wordings(head: tuple[str, ...]) -> list[tuple[str, ...]]:
         return list(dict.fromkeys([head, (first_person(head[0]),)]))
     a, b = map(clean_title, head)
     return [(a, b), (b, a)]
-
-
-def relation_key(example: Example) -> str:
-    """Name a relation so that the two ``Open`` are told apart."""
-    return f"{example.relation.family.value}:{example.relation.name}"
 
 
 def written(tail: str | None) -> str:

@@ -94,7 +94,7 @@ class Apprentice[H: (PostHead, CoBuyHead)](Pipeline[H]):
             self.model(STAGE),
             [user(*texts)],
             {
-                "relations": [f"{one.family.value}:{one.name}" for one in self.relations],
+                "relations": [one.key for one in self.relations],
                 "tails": self.options.samples,
             },
             stage=f"{self.name}.{STAGE}",
@@ -104,7 +104,7 @@ class Apprentice[H: (PostHead, CoBuyHead)](Pipeline[H]):
             return harvest
         told = Told.of("", texts)
         for relation in self.relations:
-            tails = parsed.get(f"{relation.family.value}:{relation.name}", [])
+            tails = parsed.get(relation.key, [])
             if not tails:
                 harvest.notes["times the student had no answer"] += 1
             for text, confidence in tails:
@@ -168,7 +168,7 @@ def answer(student: Student, requests: list[Request]) -> list[str]:
         for number, request in enumerate(requests)
         for relation in request.parameters["relations"]
     ]
-    by_name = {f"{one.family.value}:{one.name}": one for one in student.relations}
+    by_name = {one.key: one for one in student.relations}
     most = Counter(request.parameters["tails"] for request in requests)
     found: list[dict[str, list[tuple[str, float]]]] = [{} for _ in requests]
     for tails in most:
