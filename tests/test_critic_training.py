@@ -16,8 +16,9 @@ from benchmarks.learning.corpora import HELD_OUT
 from benchmarks.learning.critic_examples import Item, by_chance, labelled, shopping, written
 from benchmarks.learning.distractors import distractors
 from benchmarks.learning.train_critic import best_threshold, main
+from generation import minilm
 from generation.critic import Assertion, Critic, load_critic
-from generation.critic.critic import encoder_place, read_words, words_digest
+from generation.critic.critic import read_words, words_digest
 from generation.critic.tokens import Reader
 from generation.weights import Weights, load
 from schema.relations import get
@@ -137,7 +138,7 @@ def test_weights_are_built_and_are_the_same_for_the_same_seed(data: Path, tmp_pa
 def test_the_network_that_ships_is_the_one_that_was_trained() -> None:
     from tokenizers import Tokenizer
 
-    place = encoder_place()
+    place = minilm.folder()
     net = critic_net.CriticNet(place)
     heads = [("I lost my keys",), ("Garlic press", "Chef's knife"), ("x " * 90,)]
     tails = ["feels annoyed", "both are used for cooking", "then"]

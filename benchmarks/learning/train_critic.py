@@ -39,13 +39,14 @@ from benchmarks.learning.critic_examples import (
     unreadable,
     written,
 )
+from generation import minilm
 from generation.critic.calibration import (
     apply_platt,
     expected_calibration_error,
     fit_platt,
     typicality_of_cobuys,
 )
-from generation.critic.critic import Critic, encoder_place, read_words, words_digest
+from generation.critic.critic import Critic, read_words, words_digest
 from generation.critic.tokens import Pair, Reader
 from generation.weights import Source, Weights, load, save
 
@@ -159,7 +160,7 @@ def build(data: Path, *, seed: int, part: float = 1.0, keep: Path | None = None)
     import torch
     from tokenizers import Tokenizer
 
-    place = encoder_place()
+    place = minilm.folder()
     reader = Reader(Tokenizer.from_file(str(place / "tokenizer.json")))
     torch.manual_seed(seed)
     net = critic_net.CriticNet(place)

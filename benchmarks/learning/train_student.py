@@ -21,8 +21,9 @@ import numpy as np
 from benchmarks.learning.corpora import atomic, event2mind, learnable
 from benchmarks.learning.student_confidence import UNFITTED, asked, fit
 from benchmarks.learning.student_data import Lesson, lessons, parted, relations_of
+from generation import minilm
 from generation.student.net import Net, Shape, additive
-from generation.student.student import SHIPPED, Student, digest, minilm_folder
+from generation.student.student import SHIPPED, Student, digest
 from generation.weights import Source, load, save
 
 if TYPE_CHECKING:
@@ -256,7 +257,7 @@ def new_net(made: list[Lesson], plan: Plan) -> Net:
     """Make an untrained student that writes with the word pieces of the lessons."""
     from transformers import AutoTokenizer
 
-    folder = minilm_folder()
+    folder = minilm.folder()
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     texts = {text for lesson in made for head in lesson.wordings for text in head}
     texts |= {tail for lesson in made for _, tail in lesson.tails}
@@ -306,7 +307,7 @@ def main(
         config = {
             "shape": net.shape.as_dict(),
             "confidence": asdict(UNFITTED),
-            "minilm": digest(minilm_folder()),
+            "minilm": digest(minilm.folder()),
             "plan": asdict(plan),
         }
         _save(out, config, tensors)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ class StudentBackend:
     def __init__(self, *, model: str | None = None, weights: Path | str | None = None) -> None:
         from generation.student import Student
 
-        self._student: Student = Student.load(Path(weights) if weights else None)
+        self._student = Student.load(Path(weights)) if weights else _shipped()
         if model not in (None, self._student.name):
             raise ModelNotFoundError(
                 f"the student is {self._student.name}, not {model}",
@@ -92,3 +93,11 @@ class StudentBackend:
     async def aclose(self) -> None:
         """Free the worker."""
         self._worker.shutdown(wait=True, cancel_futures=True)
+
+
+@cache
+def _shipped() -> Student:
+    """Load the student that is shipped: once, though posts and co-buys are two runs."""
+    from generation.student import Student
+
+    return Student.load()

