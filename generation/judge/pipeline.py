@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -14,7 +12,8 @@ from generation.judge.reply import Judgement, judgement_schema, parse_judgement
 from generation.pipeline import Asking, Options, Pipeline
 from generation.prompt import Prompt, shorten
 from generation.prompting import load_prompts
-from generation.requests import Request, dumps
+from generation.requests import Request
+from generation.source_names import short_digest, slug
 from generation.turns import gather_all
 from schema.errors import UsageError
 from schema.relations import Relation, get
@@ -63,15 +62,14 @@ class Judge(Pipeline[Claim]):
     def source(self) -> str:
         """``judge-`` and the model; with prompts or parameters of one's own their digest too."""
         model = self.model("judgement")
-        slug = re.sub(r"[^a-z0-9._]+", "-", model.lower()).strip("-._")[-40:].strip("-._")
         bundled, names = load_prompts(), ("judge/post", "judge/cobuy")
         own = [self.prompts[name].hash for name in names]
         parameters = dict(self.options.parameters.get("judgement", {}))
         is_usual = own == [bundled[name].hash for name in names] and not parameters
         told = [model, *([] if is_usual else [own, parameters]), self.options.samples]
-        is_plain = is_usual and self.options.samples == 1 and slug == model.lower()
-        digest = "" if is_plain else blake2b(dumps(told), digest_size=3).hexdigest()
-        return "-".join(part for part in ("judge", slug, digest) if part)
+        is_plain = is_usual and self.options.samples == 1 and slug(model) == model.lower()
+        parts = ("judge", slug(model), "" if is_plain else short_digest(told))
+        return "-".join(part for part in parts if part)
 
     async def work(self, asking: Asking, head: Claim) -> Harvest:
         """Ask about one intention; of several samples the mean is taken."""

@@ -15,9 +15,7 @@ had, its listing goes on alone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -31,7 +29,8 @@ from generation.prompt import Prompt
 from generation.prompting import load_prompts
 from generation.replies import parse_intention, parse_prose, parse_verdict
 from generation.reply_schemas import intention_schema, verdict_schema
-from generation.requests import Request, dumps
+from generation.requests import Request
+from generation.source_names import short_digest, slug
 from generation.tails import Told
 from generation.turns import gather_all
 from schema.relations import Family, Relation
@@ -69,7 +68,7 @@ class Mind(Pipeline[CoBuyHead]):
         if options.filter == "critic":
             told: list[Any] = [getattr(options.critic, "name", None), options.threshold]
             usual = [None, MindOptions(model="").threshold]
-            return "mind-critic" if told == usual else f"mind-critic-{_digest(told)}"
+            return "mind-critic" if told == usual else f"mind-critic-{short_digest(told)}"
         model = self.model("filter")
         own = [self.prompts[name].hash for name in _FILTERS]
         bundled = [load_prompts()[name].hash for name in _FILTERS] if options.prompts else own
@@ -77,9 +76,8 @@ class Mind(Pipeline[CoBuyHead]):
         is_usual = model == self.model("intention") and own == bundled and not parameters
         if options.filter == "none" or is_usual:
             return self.name
-        slug = re.sub(r"[^a-z0-9._]+", "-", model.lower()).strip("-._")[-40:].strip("-._")
-        digest = _digest([model, own, parameters])
-        return "-".join(part for part in ("mind-filter", slug, digest) if part)
+        parts = ("mind-filter", slug(model), short_digest([model, own, parameters]))
+        return "-".join(part for part in parts if part)
 
     def features_request(self, product: Product) -> Request:
         """Ask what a product is like."""
@@ -183,7 +181,3 @@ class Mind(Pipeline[CoBuyHead]):
             return
         found.accepted = verdict.accepted
         found.rationale = verdict.rationale or None
-
-
-def _digest(told: Any) -> str:
-    return blake2b(dumps(told), digest_size=3).hexdigest()
