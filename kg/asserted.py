@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from kg.directory import Directory
 from kg.heads import HeadKind, Heads
-from kg.sql import connect, quote, store_errors, stream
+from kg.opened import Opened
+from kg.sql import quote, stream
 from schema.errors import UsageError
 
 _COLUMNS = (
@@ -29,7 +29,7 @@ _COLUMNS = (
 )
 
 
-class Asserted:
+class Asserted(Opened):
     """The evidence of a knowledge base, as it is when this is opened.
 
     Parameters
@@ -52,34 +52,13 @@ class Asserted:
     def __init__(
         self, directory: Directory, *, sources: Sequence[str] = (), models: Sequence[str] = ()
     ) -> None:
-        self._directory = directory
+        super().__init__(directory, ("assertions",))
         self._asked = {"source": tuple(sources), "model": tuple(models)}
         self.without_head = 0
 
-    def __enter__(self) -> Self:
-        with self._reading():
-            self._sql = connect(self._directory, tables=("assertions",), memory="512MB")
-        try:
-            self._check()
-        except BaseException:
-            self._sql.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._sql.close()
-
     def count(self, kind: HeadKind | Literal["Product"]) -> int:
         """Count the pieces of evidence about heads of a kind."""
-        with self._reading():
-            query = f"SELECT count(*) FROM assertions WHERE {self._where(kind)}"
-            ((found,),) = self._sql.execute(query).fetchall()
-        return int(found)
+        return self._number(f"SELECT count(*) FROM assertions WHERE {self._where(kind)}")
 
     def heads(self, kind: HeadKind) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """Yield the heads of which there is evidence, sorted by id, with it."""
@@ -115,7 +94,7 @@ class Asserted:
                 tests.append(f"{column} IN ({', '.join(map(quote, names))})")
         return " AND ".join(tests)
 
-    def _check(self) -> None:
+    def _narrow(self) -> None:
         for column, names in self._asked.items():
             if not names:
                 continue
@@ -131,6 +110,3 @@ class Asserted:
                         f"no intention of {self._directory.root} is from {column} {name!r:.80}",
                         fix=f"its {column}s are: {', '.join(known[:12]) or 'none yet'}",
                     )
-
-    def _reading(self) -> Any:
-        return store_errors(f"reading {self._directory.root}")

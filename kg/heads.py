@@ -17,11 +17,11 @@ products.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal
 
 from kg.directory import Directory
-from kg.sql import connect, quote, store_errors, stream
+from kg.opened import Opened
+from kg.sql import quote, stream
 from schema.errors import UsageError
 from schema.records import Table
 
@@ -36,7 +36,7 @@ _KNOWN = (
 )
 
 
-class Heads:
+class Heads(Opened):
     """The heads of one kind, as the knowledge base is when this is made.
 
     Parameters
@@ -62,31 +62,12 @@ class Heads:
         sources: Sequence[str] = (),
         ids: Sequence[str] = (),
     ) -> None:
-        self._directory = directory
+        heads: tuple[Table, ...] = ("posts",) if kind == "Post" else ("cobuys", "products")
+        super().__init__(directory, (*heads, "assertions"))
         self._kind = kind
         self._sources = tuple(sources)
         self._ids = tuple(ids)
         self._table: Table = "posts" if kind == "Post" else "cobuys"
-
-    def __enter__(self) -> Self:
-        heads: tuple[Table, ...] = ("posts",) if self._kind == "Post" else ("cobuys", "products")
-        tables = (*heads, "assertions")
-        with self._reading():
-            self._sql = connect(self._directory, tables=tables, memory="512MB")
-        try:
-            self._narrow()
-        except BaseException:
-            self._sql.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._sql.close()
 
     def count(self) -> int:
         """Count the heads."""
@@ -200,10 +181,3 @@ class Heads:
             tests.append("id IN (SELECT id FROM wanted)")
         where = f"WHERE {' AND '.join(tests)}" if tests else ""
         self._chosen = f"(SELECT * FROM {self._table} {where})"
-
-    def _number(self, query: str) -> int:
-        with self._reading():
-            return int(cast(tuple[int], self._sql.execute(query).fetchone())[0])
-
-    def _reading(self) -> Any:
-        return store_errors(f"reading {self._directory.root}")

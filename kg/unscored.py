@@ -14,11 +14,12 @@ and ``heads``, the post's text or the titles of the products (None where a title
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any
 
 from kg.directory import Directory
 from kg.heads import Heads
-from kg.sql import connect, quote, stream
+from kg.opened import Opened
+from kg.sql import quote, stream
 from schema.errors import UsageError
 
 _BATCH = 8192
@@ -62,7 +63,7 @@ class Unscored(Heads):
         heads: Sequence[str] = (),
         limit: int | None = None,
     ) -> None:
-        self._directory = directory
+        Opened.__init__(self, directory, ("posts", "products", "cobuys", "assertions"))
         self._source = source
         self._model = model
         self._again = again
@@ -70,20 +71,6 @@ class Unscored(Heads):
         self._sources = tuple(sources)
         self._ids = tuple(heads)
         self._limit = limit
-
-    def __enter__(self) -> Self:
-        with self._reading():
-            self._sql = connect(
-                self._directory,
-                tables=("posts", "products", "cobuys", "assertions"),
-                memory="512MB",
-            )
-        try:
-            self._narrow()
-        except BaseException:
-            self._sql.close()
-            raise
-        return self
 
     def all(self) -> int:
         """Count the intentions that were chosen, scored or not."""
