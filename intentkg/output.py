@@ -15,6 +15,7 @@ import orjson
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress as Bars
 
     from queries.results import Table
     from schema.errors import IntentKGError
@@ -256,17 +257,7 @@ def progress(*, quiet: bool = False) -> Iterator[Progress]:
     if quiet or not sys.stderr.isatty():
         yield lambda stage, done, total: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
-    with Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console(stderr=True),
-        transient=True,
-    ) as bars:
+    with bars_on_stderr() as bars:
         tasks: dict[str, Any] = {}
 
         def report(stage: str, done: int, total: int | None) -> None:
@@ -275,3 +266,36 @@ def progress(*, quiet: bool = False) -> Iterator[Progress]:
             bars.update(tasks[stage], completed=done, total=total)
 
         yield report
+
+
+def bars_on_stderr(*, word: str | None = None) -> Bars:
+    """Make rich's bars: what is done, of how much, and for how long.
+
+    Parameters
+    ----------
+    word
+        The field of a task that stands at the end of its line, behind the time that is left.
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    more = (
+        ()
+        if word is None
+        else (TextColumn("left"), TimeRemainingColumn(), TextColumn(f"{{task.fields[{word}]}}"))
+    )
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        *more,
+        console=console(stderr=True),
+        transient=True,
+    )

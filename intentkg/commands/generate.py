@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +98,7 @@ def command(
         options["pipeline"] = "mind"
     settings = read_settings(**options, preflight=not no_preflight)
     if settings.backend == "student":
-        return _study(directory, settings, options, is_whole=is_whole, as_json=as_json)
+        return _study(directory, settings, is_whole=is_whole, as_json=as_json)
     if is_whole:
         raise UsageError(
             "a model is to be asked, but not about what",
@@ -132,14 +132,7 @@ def _judging(pipeline: str, judge: str) -> str:
     return judge
 
 
-def _study(
-    directory: Any,
-    settings: Settings,
-    options: Mapping[str, Any],
-    *,
-    is_whole: bool,
-    as_json: bool,
-) -> int:
+def _study(directory: Any, settings: Settings, *, is_whole: bool, as_json: bool) -> int:
     """Let the student write; of posts and of co-buys, where no pipeline was named."""
     from intentkg.generating.apprentice import each_kind
 

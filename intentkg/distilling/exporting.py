@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from intentkg.generating.heads import as_heads
 from intentkg.generating.running import STORE
 from intentkg.generating.settings import Settings, settle
+from intentkg.option_names import check_names
 from kg.asserted import Asserted
 from kg.directory import Directory
 from queries.filters import EdgeFilter
@@ -84,14 +84,7 @@ def settle_export(**options: Any) -> Export:
     """
     from generation.distill.rows import STAGES
 
-    known = [one.name for one in fields(Export)]
-    for name in options:
-        if name not in known:
-            close = get_close_matches(name, known, n=1)
-            raise UsageError(
-                f"there is no option {name!r}",
-                fix=f"did you mean {close[0]!r}?" if close else f"options: {', '.join(known)}",
-            )
+    check_names(options, Export)
     export = Export(**options)
     for what, given, allowed in (
         ("pipeline", export.pipelines, PIPELINES),

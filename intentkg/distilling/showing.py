@@ -112,26 +112,7 @@ def training_progress() -> Iterator[OnProgress]:
     if not sys.stderr.isatty():
         yield _Lines()
         return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[word]}"),
-        console=output.console(stderr=True),
-        transient=True,
-    ) as bars:
+    with output.bars_on_stderr(word="word") as bars:
         tasks: dict[str, Any] = {}
 
         def report(part: str, done: int, total: int | None, word: str) -> None:

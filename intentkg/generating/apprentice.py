@@ -110,17 +110,15 @@ def each_kind(directory: Directory, settings: Settings) -> list[Settings]:
 
 
 def _has_heads(directory: Directory, settings: Settings) -> bool:
-    from generation.student.student import describe
     from intentkg.generating.heads import choose
 
-    _, known = describe(settings.backend_options.get("weights"))
     if settings.relations is not None:
-        _check_family(settings.relations, settings.pipeline, known)
+        _check_family(settings.relations, settings.pipeline)
     with choose(directory, settings) as heads:
         return heads.count() > 0
 
 
-def _check_family(names: Sequence[str], pipeline: str, known: Sequence[Any]) -> None:
+def _check_family(names: Sequence[str], pipeline: str) -> None:
     """See that at least one of the relations is of the pipeline's kind."""
     from schema.relations import Family, get
 

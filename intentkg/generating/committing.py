@@ -35,6 +35,14 @@ class Written:
     known: int = 0
     refused: int = 0
 
+    def add(self, summary: Summary) -> None:
+        """Count what a commit of assertions says."""
+        if counts := summary.tables.get("assertions"):
+            self.added += counts.added
+            self.changed += counts.changed
+            self.known += counts.unchanged
+        self.refused += summary.rejected
+
 
 class Committer:
     """Gathers rows and commits them when there are many, or after a while.
@@ -127,12 +135,7 @@ class Committer:
                 if isinstance(error, StoreError) and not error.fix:
                     error.fix = _ROOM
                 raise
-        counts = summary.tables.get("assertions")
-        if counts:
-            self.written.added += counts.added
-            self.written.changed += counts.changed
-            self.written.known += counts.unchanged
-        self.written.refused += summary.rejected
+        self.written.add(summary)
 
     def _write(self, batch: list[Rows]) -> Summary:
         with Transaction(self._directory, "generate") as transaction:

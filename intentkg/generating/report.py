@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from intentkg.generating.committing import Written
@@ -87,12 +87,7 @@ class Report:
             "currency": self.currency,
             **tally,
             "examples": self.examples,
-            "rows": {
-                "added": self.written.added,
-                "changed": self.written.changed,
-                "known": self.written.known,
-                "refused": self.written.refused,
-            },
+            "rows": asdict(self.written),
             "seconds": round(self.seconds, 3),
             "warnings": self.warnings,
             "stopped": error_dict(self.stopped) if self.stopped else None,

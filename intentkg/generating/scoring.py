@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -112,12 +112,7 @@ class Scored:
             "scored": self.scored,
             "speechless": self.speechless,
             "relations": dict(sorted(self.relations.items())),
-            "rows": {
-                "added": self.written.added,
-                "changed": self.written.changed,
-                "known": self.written.known,
-                "refused": self.written.refused,
-            },
+            "rows": asdict(self.written),
             "seconds": round(self.seconds, 3),
         }
 
@@ -253,9 +248,4 @@ def _commit(directory: Directory, rows: list[dict[str, Any]], report: Scored) ->
     with Transaction(directory, "generate") as transaction:
         transaction.add(Rows("assertions", batch, lines, f"critic run {report.run}"))
         summary = transaction.commit()
-    counts = summary.tables.get("assertions")
-    if counts:
-        report.written.added += counts.added
-        report.written.changed += counts.changed
-        report.written.known += counts.unchanged
-    report.written.refused += summary.rejected
+    report.written.add(summary)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intentkg.generating.apprentice import STUDENT, is_meant, make_apprentice
 from intentkg.generating.parameters import check_parameters
+from intentkg.option_names import check_names
 from schema.errors import UsageError
 
 if TYPE_CHECKING:
@@ -142,14 +142,7 @@ def settle(pipeline: str, **options: Any) -> Settings:
     UsageError
         For an option or a pipeline that does not exist.
     """
-    known = [f.name for f in fields(Settings)]
-    for name in options:
-        if name not in known:
-            close = get_close_matches(name, known, n=1)
-            raise UsageError(
-                f"there is no option {name!r}",
-                fix=f"did you mean {close[0]!r}?" if close else f"options: {', '.join(known)}",
-            )
+    check_names(options, Settings)
     if pipeline not in PIPELINES:
         raise UsageError(
             f"there is no pipeline {pipeline!r}", fix=f"use one of: {', '.join(PIPELINES)}"

@@ -27,26 +27,7 @@ def progress(currency: str = "") -> Iterator[OnProgress]:
     if not sys.stderr.isatty():
         yield _Lines(currency)
         return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    with Progress(
-        TextColumn("heads"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[figures]}"),
-        console=output.console(stderr=True),
-        transient=True,
-    ) as bars:
+    with output.bars_on_stderr(word="figures") as bars:
         task = bars.add_task("heads", total=None, figures="")
 
         def report(stats: Stats, done: int, total: int) -> None:
