@@ -29,6 +29,11 @@
     │   │   └── UnsupportedError            the model or server cannot do what is asked of it
     │   ├── BudgetReachedError              the next request could pass the budget
     │   └── InterruptedRunError             someone stopped the run
+    ├── ServerError                         a graph database server (Neo4j) cannot be used
+    │   ├── ServerUnavailableError          nothing answers there, or it stopped answering
+    │   ├── ServerAccessError               it refuses the user, the password or the database
+    │   ├── ServerVersionError              it, or the graph in it, is of another version
+    │   └── GraphClashError                 what is in the database stands in our way
     └── MissingExtraError                   an optional package is not installed
 
 One more, ``intentkg.ShadowedPackageError``, is an ``ImportError``: it is raised when this very
@@ -231,6 +236,26 @@ class BudgetReachedError(GenerationError):
 
 class InterruptedRunError(GenerationError):
     """Someone stopped the run; a second run goes on where it stopped."""
+
+
+class ServerError(IntentKGError):
+    """A graph database server cannot be used, or failed."""
+
+
+class ServerUnavailableError(ServerError):
+    """Nothing answers at that address, or it stopped answering."""
+
+
+class ServerAccessError(ServerError):
+    """The server refuses the user, the password, the database or the right to do it."""
+
+
+class ServerVersionError(ServerError):
+    """The server, or the graph that it holds, is of a version that this intentkg cannot use."""
+
+
+class GraphClashError(ServerError):
+    """Someone else's nodes, or another knowledge base, stand in the way; nothing was written."""
 
 
 class MissingExtraError(IntentKGError):
