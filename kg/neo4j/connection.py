@@ -16,6 +16,7 @@ visible to others. It is never part of a message or of a ``repr``.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from schema.errors import (
+    GraphClashError,
     IntentKGError,
     MissingExtraError,
     ServerAccessError,
@@ -204,6 +206,10 @@ def connect(address: Address, **settings: Any) -> Server:
             "Neo4j needs its driver, which is not installed",
             fix="pip install 'intentkg[neo4j]'",
         ) from None
+    # What it would say to a log that nobody set up is said by our errors.
+    logger = logging.getLogger("neo4j")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
     auth = None if address.password is None else (address.user, address.password)
     with server_errors(address):
         driver = neo4j.GraphDatabase.driver(
@@ -307,6 +313,11 @@ def translate(error: Exception, address: Address) -> IntentKGError:
         return ServerUnavailableError(
             f"no Neo4j server answers at {address}: {said}",
             fix="start it, or check host, port and scheme (bolt:// and its port, usually 7687)",
+        )
+    if isinstance(error, raised.ConstraintError):
+        return GraphClashError(
+            f"{address} refuses what would break a constraint of its own: {said}",
+            fix="remove what stands in the way, or push under labels of your own, with --prefix",
         )
     if "OutOfMemory" in code or "MemoryPool" in code:
         return ServerError(
