@@ -87,7 +87,8 @@ def _check_content(
                 found = _table(database, f"MATCH (n:{label})", "n", connection, query)
                 nodes += found.num_rows
                 yield from _compare(connection, "graph-nodes", f"(:{label})", query, found, fix)
-            for pattern, query in projection.edge_queries().items():
+            for (start, kind, end), query in projection.edge_queries().items():
+                pattern = f"(a:{start})-[r{f':{kind}' if kind else ''}]->(b:{end})"
                 found = _table(database, f"MATCH {pattern}", "r", connection, query)
                 edges += found.num_rows
                 yield from _compare(connection, "graph-edges", pattern, query, found, fix)

@@ -183,17 +183,16 @@ class Projection:
         """SQL that gives the nodes with a label."""
         return _NODES[label].format(**self._tables)
 
-    def edge_queries(self) -> dict[str, str]:
-        """Cypher patterns ``(a)-[r]->(b)`` and the SQL that gives all edges of each.
+    def edge_queries(self) -> dict[tuple[str, str | None, str], str]:
+        """SQL that gives all edges, by the labels at their ends and the type between.
 
-        One pattern may stand for several relations; its SQL has a column `relation` then.
+        Without a type it is the SQL of several relations; its column `relation` tells them apart.
         """
-        found = {
-            f"(a:{kind.start})-[r:{kind.type}]->(b:{kind.end})": self._edge_query(kind)
-            for kind in _EDGES
+        found: dict[tuple[str, str | None, str], str] = {
+            (kind.start, kind.type, kind.end): self._edge_query(kind) for kind in _EDGES
         }
         for head in dict.fromkeys(kind.start for kind, _ in self._relations()):
-            found[f"(a:{head})-[r]->(b:Intention)"] = (
+            found[head, None, "Intention"] = (
                 f"SELECT * EXCLUDE (head_type) FROM assertion_edges "
                 f"WHERE head_type = {sql.quote(head)}"
             )
