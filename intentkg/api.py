@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from intentkg.distilling.verbs import Distilling
 from intentkg.generating.scoring_verbs import Scoring
 from intentkg.generating.verbs import Generating
+from intentkg.pushing import Pushing
 from kg.directory import Directory
 from schema.errors import IntentKGError
 
@@ -32,7 +33,7 @@ Progress = Callable[[str, int, int | None], None]
 __all__ = ["IntentKGError", "KnowledgeBase", "build", "open"]
 
 
-class KnowledgeBase(Generating, Scoring, Distilling):
+class KnowledgeBase(Generating, Scoring, Distilling, Pushing):
     """One knowledge base on disk.
 
     Use :func:`open`; a context manager closes what it opened.

@@ -34,6 +34,7 @@ COMMANDS = (
     "cypher",
     "query",
     "evidence",
+    "push",
 )
 
 _MODULES = {"import": "import_"}

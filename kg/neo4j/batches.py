@@ -40,6 +40,13 @@ def pieces(
         start = stop
 
 
+def evenly(rows: list[int], most: int = ROWS) -> Iterator[list[int]]:
+    """Cut a list of rows into parts of about the same size."""
+    parts = -(-len(rows) // most)
+    for part in range(parts):
+        yield rows[part * len(rows) // parts : (part + 1) * len(rows) // parts]
+
+
 def columns_of(batch: pa.RecordBatch) -> dict[str, list[Any]]:
     """Columns as the driver takes them; a list's null members, which Neo4j has not, are left out.
 

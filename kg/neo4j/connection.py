@@ -77,6 +77,7 @@ class Address:
         uri: str | None = None,
         *,
         user: str | None = None,
+        password: str | None = None,
         database: str | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Address:
@@ -98,7 +99,7 @@ class Address:
         return cls(
             uri=plain,
             user=user or name or world.get("INTENTKG_NEO4J_USER") or "neo4j",
-            password=secret or world.get(PASSWORD) or None,
+            password=password or secret or world.get(PASSWORD) or None,
             database=database or world.get("INTENTKG_NEO4J_DATABASE") or None,
             careless=secret is not None,
         )

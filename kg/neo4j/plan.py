@@ -63,7 +63,7 @@ def decide(
     manifest, state
         What the truth has, and what the database says of itself.
     counts
-        What the database has in fact, by the keys of ``state.counts`` and by label.
+        What the database has in fact.
     prune
         Whether another knowledge base's graph may be replaced.
 
@@ -92,7 +92,7 @@ def decide(
         return Plan("written" if empty else "rewritten", target, exact=empty)
     if not fits or not held <= frozenset(target):
         return Plan("rewritten", target, exact=False)
-    if any(counts[key] < number for key, number in state.counts.items()):
+    if any(counts.get(key, 0) < number for key, number in state.counts.items()):
         # Someone has removed nodes or edges of ours.
         return Plan("rewritten", target, exact=state.exact)
     if held == frozenset(target):

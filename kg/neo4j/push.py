@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from kg.projection import Projection, reaches
 
 if TYPE_CHECKING:
     import duckdb
+    import neo4j
 
 
 def push(
@@ -140,12 +141,12 @@ class _Push:
                     report = self._embed(report, patient, schema, crew)
         if not self.state.exact and not prune:
             self.notes.append("the database may hold what the truth no longer does: use --prune")
-        kept = self.state.counts
+        totals = (-1, -1) if dry_run else _totals(self.state.counts)
         return replace(
             report,
             vectors=self._vectors(report, vectors),
-            total_nodes=-1 if dry_run else sum(n for k, n in kept.items() if " " not in k),
-            total_edges=-1 if dry_run else sum(n for k, n in kept.items() if " " in k),
+            total_nodes=totals[0],
+            total_edges=totals[1],
             notes=tuple(self.notes),
         )
 
@@ -154,7 +155,7 @@ class _Push:
         with server_errors(self.server.address), self.server.session() as session:
             self.state = State.read(session, self.names) or State()
         check_version(self.server, self.state)
-        counts = self._counts(patient, {*LABELS, *self.state.counts})
+        counts = self._counts(patient)
         return decide(self.server, self.manifest, self.state, counts, prune=prune)
 
     def _write(
@@ -183,18 +184,17 @@ class _Push:
             if known and not reaches(connection, self.directory, manifest, known):
                 exact = False
             changes = Projection(connection, self.directory, manifest, known=known)
-            with self._timed("nodes"):
-                for label, batch in changes.nodes():
-                    writer.write_nodes(label, batch)
-                crew.drain()
-            with self._timed("edges"):
-                for kind, batch in changes.edges():
-                    writer.write_edges(kind, batch)
-                writer.finish()
+            started = time.perf_counter()
+            for label, batch in changes.nodes():
+                writer.write_nodes(label, batch)
+            for kind, batch in changes.edges():
+                writer.write_edges(kind, batch)
+            writer.finish()
+        self._spent("nodes", writer.nodes_done - started)
+        self._spent("edges", time.perf_counter() - writer.nodes_done)
         with self._timed("indexes"):
-            schema.index_texts()
             schema.wait(self.progress)
-        counts = self._counts(patient, {*LABELS, *self.state.counts, *writer.kinds()})
+        counts = self._counts(patient)
         self._save(
             patient,
             replace(begun, parts=plan.target, loading=(), exact=exact, counts=counts),
@@ -208,7 +208,7 @@ class _Push:
             left.remove(self.progress)
         self._save(
             patient,
-            replace(self.state, exact=True, counts=self._counts(patient, set(self.state.counts))),
+            replace(self.state, exact=True, counts=self._counts(patient)),
         )
         return replace(report, removed_nodes=left.nodes, removed_edges=left.edges)
 
@@ -247,9 +247,8 @@ class _Push:
                 nodes = sum(_rows(connection, changes.node_query(n)) for n in changes.labels())
                 edges = sum(_rows(connection, query) for query in changes.edge_queries().values())
         if plan.graph == "resumed":
-            here = self._counts(patient, {*LABELS, *(f"{label} *" for label in LABELS)})
-            nodes = max(0, nodes - sum(n for key, n in here.items() if " " not in key))
-            edges = max(0, edges - sum(n for key, n in here.items() if " " in key))
+            here_nodes, here_edges = _totals(self._counts(patient))
+            nodes, edges = max(0, nodes - here_nodes), max(0, edges - here_edges)
         if prune and not exact:
             with self._whole() as (connection, projection):
                 left = Leftovers(connection, projection, patient, self.names)
@@ -277,12 +276,20 @@ class _Push:
         with sql.connect(self.directory, self.manifest) as connection:
             yield connection, Projection(connection, self.directory, self.manifest)
 
-    def _counts(self, patient: Patient, keys: set[str]) -> dict[str, int]:
-        """Count nodes by label and edges by kind, from the server's statistics."""
-        names = sorted(keys)
-        query = statements.counts(self.names, names)
-        found = patient.read(lambda tx: tx.run(query).single(strict=True)["counts"])
-        return dict(zip(names, found, strict=True))
+    def _counts(self, patient: Patient) -> dict[str, int]:
+        """Count nodes by label, and edges by the label that they begin at."""
+        query = statements.counts(self.names, LABELS)
+
+        def read(tx: neo4j.ManagedTransaction) -> list[int]:
+            if (
+                not self.state.schema
+                and not tx.run("MATCH (n) RETURN count(n)").single(strict=True)[0]
+            ):
+                return [0] * 2 * len(LABELS)  # planning the other query takes its time
+            return list(tx.run(query).single(strict=True)["counts"])
+
+        keys = [*LABELS, *(f"{label} *" for label in LABELS)]
+        return dict(zip(keys, patient.read(read), strict=True))
 
     def _save(self, patient: Patient, state: State) -> None:
         """Let the database know of a newer state."""
@@ -300,12 +307,23 @@ class _Push:
     def _timed(self, step: str) -> Iterator[None]:
         begun = time.perf_counter()
         yield
-        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - begun
+        self._spent(step, time.perf_counter() - begun)
+
+    def _spent(self, step: str, seconds: float) -> None:
+        self.seconds[step] = self.seconds.get(step, 0.0) + seconds
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     found = connection.sql(f"SELECT count(*) FROM ({query})").fetchone()
     return int(found[0]) if found else 0
+
+
+def _totals(counts: Mapping[str, int]) -> tuple[int, int]:
+    """Nodes and edges altogether."""
+    return (
+        sum(number for key, number in counts.items() if " " not in key),
+        sum(number for key, number in counts.items() if " " in key),
+    )
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:

@@ -30,7 +30,7 @@ class PushReport:
     embedded
         How many intentions were given their vector.
     total_nodes, total_edges
-        How many of ours the database holds afterwards; -1 after a dry run.
+        How many the database holds under our labels, and how many begin there; -1 after a dry run.
     seconds
         Time by step: ``connect``, ``schema``, ``nodes``, ``edges``, ``indexes``, ``vectors``,
         ``prune`` and ``total``.

@@ -53,7 +53,8 @@ class State:
     exact
         Whether the database holds nothing of ours beyond those parts, as far as is known.
     counts
-        Nodes by label and edges by kind, as they were after the last push.
+        Nodes by label (``Post``), and edges by the label that they begin at (``Post *``), as they
+        were after the last push.
     vector_model, vector_parts
         The embedder's name, and the parts whose intentions have their vector.
     """

@@ -94,14 +94,10 @@ def remove_nodes() -> str:
     )
 
 
-def counts(names: Names, keys: Iterable[str]) -> str:
-    """Count nodes (``Post``) and edges (``Post xWant``, or ``Post *``), from its statistics."""
-    patterns = []
-    for key in keys:
-        label, _, kind = key.partition(" ")
-        node = f"(:{quoted(names.label(label))})"
-        shown = "" if kind == "*" else f"[:{quoted(kind)}]" if kind else None
-        patterns.append(node if shown is None else f"{node}-{shown}->()")
+def counts(names: Names, labels: Sequence[str]) -> str:
+    """Count nodes by label, then edges by the label that they begin at; scans nothing."""
+    nodes = [f"(:{quoted(names.label(label))})" for label in labels]
+    patterns = [*nodes, *(f"{node}-->()" for node in nodes)]
     return f"RETURN [{', '.join(f'COUNT {{ {pattern} }}' for pattern in patterns)}] AS counts"
 
 

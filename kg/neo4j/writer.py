@@ -8,13 +8,14 @@ transaction whose fate is unknown is simply run again, in the form that looks fi
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kg.cypher_names import LABELS, TYPES
 from kg.neo4j import statements
-from kg.neo4j.batches import ROWS, EdgeRows, columns_of, last_of_each, pieces
+from kg.neo4j.batches import EdgeRows, columns_of, evenly, last_of_each, pieces
 from kg.neo4j.crew import BUCKETS, Crew, Task
 from kg.neo4j.names import Names
 from kg.neo4j.patience import Patient, Progress, TooLargeError
@@ -51,6 +52,8 @@ class Neo4jWriter:
     ----------
     nodes, edges
         How many were written.
+    nodes_done
+        When the last node was written, by ``time.perf_counter``.
     """
 
     def __init__(
@@ -72,12 +75,12 @@ class Neo4jWriter:
         self._fresh = fresh and not resumed
         self._resumed = resumed
         self.nodes = self.edges = 0
+        self.nodes_done = 0.0
         self._lock = threading.Lock()
         self._places: dict[str, dict[str, str]] = {}
         self._columns: dict[EdgeKind, list[str]] = {}
         self._present: dict[str | EdgeKind, set[Any]] = {}
         self._gathered: list[tuple[EdgeKind, pa.RecordBatch]] = []
-        self._edges_begun = False
 
     def write_nodes(self, label: str, batch: pa.RecordBatch) -> None:
         """Write nodes (see :meth:`kg.store.GraphWriter.write_nodes`)."""
@@ -104,12 +107,9 @@ class Neo4jWriter:
     def finish(self) -> None:
         """Wait until everything is durable; nothing can be written afterwards."""
         self._send_edges()
+        self._finish_nodes()
         self._crew.drain()
         self._places.clear()
-
-    def kinds(self) -> set[str]:
-        """Kinds of the edges that came, as :func:`kg.neo4j.statements.counts` takes them."""
-        return {f"{kind.start} {kind.type}" for kind in self._columns}
 
     def _write_nodes(self, label: str, columns: dict[str, list[Any]]) -> None:
         name, wanted = self._names.label(label), len(columns["id"])
@@ -138,9 +138,7 @@ class Neo4jWriter:
         gathered, self._gathered = self._gathered, []
         if not gathered:
             return
-        if not self._edges_begun:
-            self._crew.drain()  # nodes before edges
-            self._edges_begun = True
+        # While the last nodes are still being written.
         self._schema.constrain_edges({k.type for k, _ in gathered if "id" in self._columns[k]})
         edges = EdgeRows()
         for kind, batch in gathered:
@@ -150,10 +148,21 @@ class Neo4jWriter:
             if self._resumed:
                 columns = _without(columns, _keys(columns), self._there(kind))
             edges.extend(kind, columns)
-        for buckets, rows in edges.by_bucket(BUCKETS).items():
-            for start in range(0, len(rows), ROWS):
-                some = edges.take(rows[start : start + ROWS])
-                self._crew.add(Task(partial(self._write_edges, some), buckets))
+        tasks = [
+            Task(partial(self._write_edges, edges.take(some)), buckets)
+            for buckets, rows in edges.by_bucket(BUCKETS).items()
+            for some in evenly(rows)
+        ]
+        self._finish_nodes()
+        for task in tasks:
+            self._crew.add(task)
+
+    def _finish_nodes(self) -> None:
+        """Wait until the nodes are there: nodes come before edges."""
+        if not self.nodes_done:
+            self._crew.drain()
+            self._schema.index_texts()
+            self.nodes_done = time.perf_counter()
 
     def _write_edges(self, edges: EdgeRows) -> None:
         turn = self._crew.turn()
