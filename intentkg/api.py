@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from intentkg.distilling.verbs import Distilling
+from intentkg.exporting import Exporting
 from intentkg.generating.scoring_verbs import Scoring
 from intentkg.generating.verbs import Generating
 from intentkg.pushing import Pushing
@@ -33,7 +34,7 @@ Progress = Callable[[str, int, int | None], None]
 __all__ = ["IntentKGError", "KnowledgeBase", "build", "open"]
 
 
-class KnowledgeBase(Generating, Scoring, Distilling, Pushing):
+class KnowledgeBase(Generating, Scoring, Distilling, Exporting, Pushing):
     """One knowledge base on disk.
 
     Use :func:`open`; a context manager closes what it opened.

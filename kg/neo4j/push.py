@@ -16,7 +16,7 @@ from kg import sql
 from kg.directory import Directory
 from kg.graph_build import SHAPE
 from kg.manifest import Manifest
-from kg.neo4j import embeddings, statements
+from kg.neo4j import embeddings, imported, statements
 from kg.neo4j.connection import Address, Server, connect, server_errors
 from kg.neo4j.crew import Crew
 from kg.neo4j.lock import Lock
@@ -118,7 +118,8 @@ class _Push:
         embed = vectors and not embeddings.is_current(self.manifest, self.state)
         if self.manifest.vectors is None and any(p.rows for p in self.manifest.parts("assertions")):
             self.notes.append(f"no vectors yet: intentkg build {self.directory.root}")
-        clean = plan.graph == "current" and (self.state.exact or not prune)
+        whole = plan.graph == "current" and not imported.is_unfinished(self.state)
+        clean = whole and (self.state.exact or not prune)
         if dry_run:
             report = self._count_only(report, plan, patient, prune, embed)
         elif not clean or embed:
@@ -129,7 +130,11 @@ class _Push:
                 schema.constrain_nodes()
             with Lock(self.server, self.names) as lock, Crew(patient.stop) as crew:
                 patient.renew = lock.renew
-                migrate(self.server, self.names, self.state)
+                if imported.is_unfinished(self.state):
+                    self._finish_import(patient, schema)
+                if older:
+                    migrate(self.server, self.names, self.state)
+                    self._save(patient, replace(self.state, schema=SCHEMA))
                 plan = self._look(patient, prune)  # as it is now that nobody else changes it
                 report = replace(report, graph=plan.graph)
                 while plan.graph != "current":
@@ -137,7 +142,7 @@ class _Push:
                     plan = self._look(patient, prune)
                 if prune and not self.state.exact:
                     report = self._prune(report, patient)
-                if embed:
+                if vectors and not embeddings.is_current(self.manifest, self.state):
                     report = self._embed(report, patient, schema, crew)
         if not self.state.exact and not prune:
             self.notes.append("the database may hold what the truth no longer does: use --prune")
@@ -200,6 +205,12 @@ class _Push:
             replace(begun, parts=plan.target, loading=(), exact=exact, counts=counts),
         )
         return replace(report, nodes=report.nodes + writer.nodes, edges=report.edges + writer.edges)
+
+    def _finish_import(self, patient: Patient, schema: Schema) -> None:
+        """Do what the offline importer could not."""
+        with self._timed("indexes"):
+            imported.finish(self.server, self.names, schema, self.progress)
+        self._save(patient, replace(self.state, schema=SCHEMA))
 
     def _prune(self, report: PushReport, patient: Patient) -> PushReport:
         with self._timed("prune"), self._whole() as (connection, projection):
@@ -314,8 +325,8 @@ class _Push:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    found = connection.sql(f"SELECT count(*) FROM ({query})").fetchone()
-    return int(found[0]) if found else 0
+    ((found,),) = connection.sql(f"SELECT count(*) FROM ({query})").fetchall()
+    return int(found)
 
 
 def _totals(counts: Mapping[str, int]) -> tuple[int, int]:

@@ -108,38 +108,15 @@ class Schema:
 
     def constrain_nodes(self) -> None:
         """Make ids of nodes unique, those that keep the state among them."""
-        labels = [*map(self._names.label, LABELS), self._names.home]
-        self._make(
-            {
-                (name := self._names.index(f"id_{label}")): f"CREATE CONSTRAINT {quoted(name)} "
-                f"IF NOT EXISTS FOR (n:{quoted(label)}) REQUIRE n.id IS UNIQUE"
-                for label in labels
-            }
-        )
+        self._make(node_constraints(self._names))
 
     def constrain_edges(self, types: Iterable[str]) -> None:
         """Make ids of edges unique, for some relationship types."""
-        # One constraint serves all prefixes: the marker is part of it.
-        self._make(
-            {
-                (name := f"intentkg_id_{kind}"): f"CREATE CONSTRAINT {quoted(name)} IF NOT EXISTS "
-                f"FOR ()-[r:{quoted(kind)}]-() REQUIRE (r.id, r.{MARKER}) IS UNIQUE"
-                for kind in types
-            }
-        )
+        self._make(edge_constraints(types))
 
     def index_texts(self) -> None:
         """Make the full-text index."""
-        labels, properties = TEXTS
-        shown = "|".join(quoted(self._names.label(label)) for label in labels)
-        fields = ", ".join(f"n.{name}" for name in properties)
-        name = self._names.text_index
-        self._filling += self._make(
-            {
-                name: f"CREATE FULLTEXT INDEX {quoted(name)} IF NOT EXISTS "
-                f"FOR (n:{shown}) ON EACH [{fields}]"
-            }
-        )
+        self._filling += self._make(text_index(self._names))
 
     def index_vectors(self, dimension: int) -> None:
         """Make the vector index, for cosine similarity."""
@@ -222,6 +199,34 @@ class Schema:
                     f"{self._server.address} refuses a constraint or index: {error.message}",
                     fix=_OTHERWISE,
                 ) from None
+
+
+def node_constraints(names: Names) -> dict[str, str]:
+    """Statements that make ids of nodes unique, by the names of the constraints."""
+    return {
+        (name := names.index(f"id_{label}")): f"CREATE CONSTRAINT {quoted(name)} "
+        f"IF NOT EXISTS FOR (n:{quoted(label)}) REQUIRE n.id IS UNIQUE"
+        for label in [*map(names.label, LABELS), names.home]
+    }
+
+
+def edge_constraints(types: Iterable[str]) -> dict[str, str]:
+    """The same for edges. One constraint serves all prefixes: the marker is part of it."""
+    return {
+        (name := f"intentkg_id_{kind}"): f"CREATE CONSTRAINT {quoted(name)} IF NOT EXISTS "
+        f"FOR ()-[r:{quoted(kind)}]-() REQUIRE (r.id, r.{MARKER}) IS UNIQUE"
+        for kind in types
+    }
+
+
+def text_index(names: Names) -> dict[str, str]:
+    """The statement that makes the full-text index, by its name."""
+    labels, properties = TEXTS
+    shown = "|".join(quoted(names.label(label)) for label in labels)
+    fields = ", ".join(f"n.{name}" for name in properties)
+    name = names.text_index
+    text = f"CREATE FULLTEXT INDEX {quoted(name)} IF NOT EXISTS FOR (n:{shown}) ON EACH [{fields}]"
+    return {name: text}
 
 
 def _check_nodes(session: neo4j.Session, server: Server, names: Names, label: str) -> None:
