@@ -297,7 +297,12 @@ def translate(error: Exception, address: Address) -> IntentKGError:
             f"{address} wants {address.user!r} to choose a new password first",
             fix="ALTER CURRENT USER SET PASSWORD FROM 'old' TO 'new', in cypher-shell or a browser",
         )
-    if code.endswith(("DatabaseNotFound", "DatabaseUnavailable")):
+    if code.endswith("DatabaseUnavailable"):
+        return ServerUnavailableError(
+            f"{address} has stopped the database, or not started it yet",
+            fix="wait for it, or start it: SHOW DATABASES shows its state",
+        )
+    if code.endswith("DatabaseNotFound"):
         wanted = "its home database" if address.database is None else repr(address.database)
         return ServerAccessError(
             f"{address} has no running database {wanted}",
@@ -319,6 +324,11 @@ def translate(error: Exception, address: Address) -> IntentKGError:
         return GraphClashError(
             f"{address} refuses what would break a constraint of its own: {said}",
             fix="remove what stands in the way, or push under labels of your own, with --prefix",
+        )
+    if ".Schema." in code:
+        return GraphClashError(
+            f"{address} refuses a constraint or index: {said}",
+            fix="push under labels of your own, with --prefix NAME, or make room first",
         )
     if "OutOfMemory" in code or "MemoryPool" in code:
         return ServerError(

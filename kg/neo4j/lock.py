@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -78,6 +79,7 @@ class Lock:
         make = f"MERGE (l:`{name}` {{id: $id}}) ON CREATE SET l.{MARKER} = $mark"
         change = f"MATCH (l:`{name}` {{id: $id}}) SET l.held = true"
         session = self._server.session("write")
+        begun = time.monotonic()
         try:
             session.run(make, key).consume()
             # A first one that does not wait for long, and so cannot be kept for long either.
@@ -88,9 +90,9 @@ class Lock:
         except BaseException as error:
             with contextlib.suppress(Exception):
                 session.close()
-            if "TransactionTimedOut" in str(getattr(error, "code", "")) or "LockAcquisition" in str(
-                getattr(error, "code", "")
-            ):
+            # The server has several names for it, some of which it also uses when it stops.
+            waited = time.monotonic() - begun >= _MOMENT
+            if waited and ".ClientError.Transaction." in str(getattr(error, "code", "")):
                 raise LockedError(
                     f"another push is writing to {self._server.address}",
                     fix="wait until it has finished, then push again",

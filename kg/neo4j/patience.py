@@ -41,11 +41,17 @@ class Patient:
         Told how long a missing server has been waited for.
     patience
         Seconds to wait for it, from when it was last there.
+
+    Attributes
+    ----------
+    address
+        Where the server is, for messages.
     """
 
     def __init__(
         self, server: Server, progress: Progress, *, patience: float | None = None
     ) -> None:
+        self.address = server.address
         self._server = server
         self._progress = progress
         self._patience = PATIENCE if patience is None else patience
@@ -125,14 +131,12 @@ class Patient:
                 self._progress("neo4j: waiting for the server", int(waited), int(self._patience))
                 delay = min(2 * delay, _LONGEST)
 
-    def _gone(self, error: Exception, waited: float) -> Exception:
-        found = translate(error, self._server.address)
-        if isinstance(found, ServerUnavailableError):
-            found = ServerUnavailableError(
-                f"{found.message}; waited {waited:.0f} s",
-                fix="start the server, then run the same push: it goes on where it stopped",
-            )
-        return found
+    def _gone(self, error: Exception, waited: float) -> ServerUnavailableError:
+        found = translate(error, self.address)
+        return ServerUnavailableError(
+            f"{found.message}; waited {waited:.0f} s",
+            fix="start the server, then run the same push: it goes on where it stopped",
+        )
 
 
 def is_passing(error: Exception) -> bool:

@@ -17,7 +17,8 @@ from kg.directory import Directory
 from kg.graph_build import SHAPE
 from kg.manifest import Manifest
 from kg.neo4j import embeddings, imported, statements
-from kg.neo4j.connection import Address, Server, connect, server_errors
+from kg.neo4j.clashes import check_clashes
+from kg.neo4j.connection import Address, Server, connect
 from kg.neo4j.crew import Crew
 from kg.neo4j.lock import Lock
 from kg.neo4j.names import Names
@@ -25,7 +26,7 @@ from kg.neo4j.patience import Patient, Progress
 from kg.neo4j.plan import Plan, decide, restricted
 from kg.neo4j.prune import Leftovers
 from kg.neo4j.report import PushReport, Vectors
-from kg.neo4j.schema import LABELS, Schema, check_clashes, check_version, migrate
+from kg.neo4j.schema import LABELS, Schema, check_version, migrate
 from kg.neo4j.state import SCHEMA, State, base_of
 from kg.neo4j.writer import Neo4jWriter
 from kg.projection import Projection, reaches
@@ -118,12 +119,13 @@ class _Push:
         embed = vectors and not embeddings.is_current(self.manifest, self.state)
         if self.manifest.vectors is None and any(p.rows for p in self.manifest.parts("assertions")):
             self.notes.append(f"no vectors yet: intentkg build {self.directory.root}")
-        whole = plan.graph == "current" and not imported.is_unfinished(self.state)
+        older = 0 < self.state.schema < SCHEMA
+        whole = plan.graph == "current" and not older and not imported.is_unfinished(self.state)
         clean = whole and (self.state.exact or not prune)
         if dry_run:
             report = self._count_only(report, plan, patient, prune, embed)
         elif not clean or embed:
-            schema = Schema(self.server, self.names)
+            schema = Schema(patient, self.names)
             with self._timed("schema"):
                 if plan.graph in ("written", "rewritten"):
                     check_clashes(self.server, self.names)
@@ -157,8 +159,7 @@ class _Push:
 
     def _look(self, patient: Patient, prune: bool) -> Plan:
         """Read the state of the database, and decide what has to be done."""
-        with server_errors(self.server.address), self.server.session() as session:
-            self.state = State.read(session, self.names) or State()
+        self.state = patient.read(lambda tx: State.read(tx, self.names)) or State()
         check_version(self.server, self.state)
         counts = self._counts(patient)
         return decide(self.server, self.manifest, self.state, counts, prune=prune)

@@ -7,21 +7,19 @@
   are unique by the way they are written (:mod:`kg.neo4j.statements`).
 - A full-text index spans intentions, titles of products and posts; a vector index the intentions.
   They follow the first load, since they are filled faster at once.
-
-Labels that other people use for nodes of their own, or constraints of theirs on our labels, are a
-clash: it is named before anything is written, and a prefix is the way out.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kg.neo4j.connection import Server, server_errors
 from kg.neo4j.names import MARKER, VECTOR, Names, quoted
+from kg.neo4j.patience import Patient, Progress
 from kg.neo4j.state import SCHEMA, State
-from schema.errors import GraphClashError, ServerError, ServerVersionError
+from schema.errors import ServerError, ServerVersionError
 from schema.relations import NodeType
 
 if TYPE_CHECKING:
@@ -36,9 +34,6 @@ TEXTS = (("Intention", "Product", "Post"), ("text", "title"))
 """Labels and properties of the full-text index."""
 
 LABELS = tuple(kind.value for kind in NodeType)
-
-_SHOWN = 3
-_OTHERWISE = "push under labels of your own, with --prefix NAME, or make room first"
 
 
 def check_version(server: Server, state: State) -> None:
@@ -66,42 +61,17 @@ def migrate(server: Server, names: Names, state: State) -> None:
                 step(server, names)
 
 
-def check_clashes(server: Server, names: Names) -> None:
-    """See that nobody else's data or constraints are in the way; changes nothing.
-
-    Raises
-    ------
-    GraphClashError
-        Naming what is.
-    """
-    with server_errors(server.address), server.session() as session:
-        for label in LABELS:
-            _check_nodes(session, server, names, names.label(label))
-        ours = {names.label(label) for label in LABELS}
-        for row in session.run("SHOW CONSTRAINTS YIELD name, type, labelsOrTypes, properties"):
-            wanted = "UNIQUENESS" in row["type"] and row["properties"] == ["id"]
-            if ours & set(row["labelsOrTypes"]) and not wanted and "KEY" not in row["type"]:
-                raise _clash(server, "constraint", row)
-        query = (
-            "SHOW INDEXES YIELD name, type, labelsOrTypes, properties, owningConstraint "
-            "WHERE owningConstraint IS NULL AND type = 'RANGE' AND properties = ['id']"
-        )
-        for row in session.run(query):
-            if ours & set(row["labelsOrTypes"]):
-                raise _clash(server, "index", row)
-
-
 class Schema:
     """Makes the constraints and indexes that are not there yet.
 
     Parameters
     ----------
-    server, names
+    patient, names
         The database, and what our part of it is called.
     """
 
-    def __init__(self, server: Server, names: Names) -> None:
-        self._server = server
+    def __init__(self, patient: Patient, names: Names) -> None:
+        self._patient = patient
         self._names = names
         self._known: set[str] | None = None
         self._filling = 0  # indexes that were begun and not waited for
@@ -136,7 +106,7 @@ class Schema:
         if self._known is not None:
             self._known.discard(self._names.vector_index)
 
-    def wait(self, progress: Callable[[str, int, int | None], None]) -> None:
+    def wait(self, progress: Progress) -> None:
         """Wait until new indexes are filled; the server goes on with it if nobody waits.
 
         Raises
@@ -151,12 +121,11 @@ class Schema:
         )
         delay = 0.005
         while self._filling:
-            with server_errors(self._server.address), self._server.session() as session:
-                found = list(session.run(query, names=wanted))
+            found = self._patient.read(lambda tx: list(tx.run(query, names=wanted)))
             failed = [row["name"] for row in found if row["state"] == "FAILED"]
             if failed:
                 raise ServerError(
-                    f"{self._server.address} could not fill the index {failed[0]}",
+                    f"{self._patient.address} could not fill the index {failed[0]}",
                     fix=f"DROP INDEX {failed[0]}, then push again; the server's logs say more",
                 )
             if all(row["state"] == "ONLINE" for row in found):
@@ -171,34 +140,23 @@ class Schema:
         """Make what is not there yet, by name, in one transaction; returns how many."""
         if self._known is None:
             # The index behind a constraint has its name.
-            with server_errors(self._server.address), self._server.session() as session:
-                self._known = set(session.run("SHOW INDEXES YIELD name").value("name"))
+            self._known = self._patient.read(
+                lambda tx: set(tx.run("SHOW INDEXES YIELD name").value("name"))
+            )
         missing = {name: text for name, text in wanted.items() if name not in self._known}
         self._run(missing.values())
         self._known |= missing.keys()
         return len(missing)
 
     def _run(self, statements: Iterable[str]) -> None:
-        from neo4j.exceptions import Neo4jError
-
         texts = list(statements)
-        if not texts:
-            return
 
-        def work(tx: neo4j.ManagedTransaction) -> None:
+        def work(tx: neo4j.ManagedTransaction, _: int) -> None:
             for text in texts:
                 tx.run(text).consume()
 
-        with server_errors(self._server.address), self._server.session("write") as session:
-            try:
-                session.execute_write(work)
-            except Neo4jError as error:
-                if ".Schema." not in str(error.code):
-                    raise
-                raise GraphClashError(
-                    f"{self._server.address} refuses a constraint or index: {error.message}",
-                    fix=_OTHERWISE,
-                ) from None
+        if texts:
+            self._patient.write(work)
 
 
 def node_constraints(names: Names) -> dict[str, str]:
@@ -227,32 +185,3 @@ def text_index(names: Names) -> dict[str, str]:
     name = names.text_index
     text = f"CREATE FULLTEXT INDEX {quoted(name)} IF NOT EXISTS FOR (n:{shown}) ON EACH [{fields}]"
     return {name: text}
-
-
-def _check_nodes(session: neo4j.Session, server: Server, names: Names, label: str) -> None:
-    found = session.run(
-        f"MATCH (n:{quoted(label)}) WHERE n.{MARKER} IS NULL OR n.{MARKER} <> $mark "
-        "RETURN toStringOrNull(n.id) AS id LIMIT 1000",
-        mark=names.mark,
-    ).value("id")
-    if found:
-        many = "1,000 or more nodes" if len(found) == 1000 else _count(len(found), "node")
-        shown = sorted({str(i) for i in found if i is not None})[:_SHOWN]
-        such = f", such as {', '.join(map(repr, shown))}" if shown else ""
-        raise GraphClashError(
-            f"{server.address} holds {many} :{label} that IntentKG did not write{such}",
-            fix=_OTHERWISE,
-        )
-
-
-def _clash(server: Server, what: str, row: Any) -> GraphClashError:
-    on = f"{':'.join(row['labelsOrTypes'])} ({', '.join(row['properties'])})"
-    return GraphClashError(
-        f"{server.address} has the {what} {row['name']} on {on}, which IntentKG did not make and "
-        "its nodes may not meet",
-        fix=_OTHERWISE,
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -76,13 +76,11 @@ class State:
         return {**plain, "counts": orjson.dumps(self.counts).decode()}
 
     @classmethod
-    def read(cls, session: neo4j.Session, names: Names) -> State | None:
+    def read(cls, tx: neo4j.ManagedTransaction, names: Names) -> State | None:
         """Read the state of a database; None where nothing was pushed yet."""
-        found = session.execute_read(
-            lambda tx: tx.run(
-                f"MATCH (s:`{names.home}` {{id: $id}}) RETURN properties(s) AS state", id=GRAPH
-            ).single()
-        )
+        found = tx.run(
+            f"MATCH (s:`{names.home}` {{id: $id}}) RETURN properties(s) AS state", id=GRAPH
+        ).single()
         if found is None:
             return None
         kept: dict[str, Any] = found["state"]
