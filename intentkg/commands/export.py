@@ -16,7 +16,7 @@ from intentkg import output
 @click.option("--to", required=True, metavar="FORMAT", help="neo4j-admin: for an offline import.")
 @click.option("--prefix", metavar="NAME", help="Stands in front of each label: NAME_Post, …")
 @click.option("--database", metavar="NAME", help="Database to import into; neo4j if not given.")
-@click.option("--gzip", is_flag=True, help="Compress the files.")
+@click.option("--gzip", is_flag=True, default=None, help="Compress the files.")
 @output.json_option
 def command(kb: Path, out: Path, to: str, as_json: bool, **options: Any) -> None:
     """Write the whole graph to the folder OUT, in the files that another tool reads.
@@ -26,7 +26,7 @@ def command(kb: Path, out: Path, to: str, as_json: bool, **options: Any) -> None
     """
     import intentkg
 
-    chosen = {name: value for name, value in options.items() if value}
+    chosen = {name: value for name, value in options.items() if value is not None}
     with intentkg.open(kb) as base, output.progress(quiet=as_json) as progress:
         report = base.export(out, to=to, progress=progress, **chosen)
     if as_json:

@@ -24,6 +24,7 @@ https://neo4j.com/docs/operations-manual/current/import/
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,9 +37,11 @@ from kg.neo4j.imported import script
 from kg.neo4j.names import MARKER, Names
 from kg.neo4j.schema import LABELS
 from kg.neo4j.state import GRAPH, State, base_of, part_keys
+from schema.errors import UsageError
 
 _TYPES = {"VARCHAR": "", "BIGINT": "long", "INTEGER": "long", "DOUBLE": "double"}
 _TYPES |= {"BOOLEAN": "boolean", "VARCHAR[]": "string[]"}
+_DATABASE = re.compile(r"[A-Za-z][A-Za-z0-9.-]{2,62}")
 _LIST = "VARCHAR[]"
 _BUFFER = 4 << 20  # bytes of the importer's buffer, which has to hold the longest field
 _NOTES = (
@@ -65,6 +68,13 @@ class Options:
     prefix: str | None = None
     database: str = "neo4j"
     gzip: bool = False
+
+    def __post_init__(self) -> None:
+        if not _DATABASE.fullmatch(self.database):
+            raise UsageError(
+                f"{self.database!r} is not a name of a database",
+                fix="a letter, then letters, digits, dots or dashes, 3 to 63 altogether",
+            )
 
 
 @dataclass(slots=True)
