@@ -127,14 +127,13 @@ class EdgeRows:
 def _sizes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
     """About how many bytes each row has."""
     import numpy as np
-    import pyarrow.compute as pc
     import pyarrow.types as types
 
     found = np.full(batch.num_rows, 8 * batch.num_columns, np.int64)
     for column in batch.columns:
-        if types.is_string(column.type) or types.is_large_string(column.type):
-            lengths = pc.fill_null(pc.binary_length(column), 0)
-            found += lengths.to_numpy(zero_copy_only=False)
+        if types.is_string(column.type):
+            offsets = np.frombuffer(column.buffers()[1], np.int32)
+            found += np.diff(offsets[column.offset : column.offset + len(column) + 1])
         elif types.is_list(column.type):
             found += column.nbytes // max(batch.num_rows, 1)
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kg.neo4j.connection import Server, server_errors
 from kg.neo4j.names import MARKER, Names, quoted
-from kg.neo4j.schema import LABELS
+from kg.neo4j.schema import LABELS, node_constraints
 from schema.errors import GraphClashError
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def check_clashes(server: Server, names: Names) -> None:
                 raise _clash(server, "constraint", row)
         query = (
             "SHOW INDEXES YIELD name, type, labelsOrTypes, properties, owningConstraint "
-            "WHERE owningConstraint IS NULL AND type = 'RANGE' AND properties = ['id']"
+            "WHERE owningConstraint IS NULL AND type = 'RANGE' AND properties = ['id'] "
+            "AND NOT name IN $ours"  # what a constraint of ours left, whose making was broken off
         )
-        for row in session.run(query):
+        for row in session.run(query, ours=list(node_constraints(names))):
             if ours & set(row["labelsOrTypes"]):
                 raise _clash(server, "index", row)
 
