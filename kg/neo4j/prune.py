@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
@@ -9,19 +10,31 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from kg import sql
+from kg.directory import Directory
+from kg.manifest import Manifest
 from kg.neo4j import statements
 from kg.neo4j.names import Names
 from kg.neo4j.patience import Patient, Progress
 from kg.neo4j.schema import LABELS
+from kg.projection import Projection
 
 if TYPE_CHECKING:
     import duckdb
     import neo4j
 
-    from kg.projection import Projection
-
 _READ = 50_000  # rows that are taken into SQL at once
 _REMOVE = 2_000  # in a transaction
+
+
+@contextlib.contextmanager
+def leftovers(
+    directory: Directory, manifest: Manifest, patient: Patient, names: Names
+) -> Iterator[Leftovers]:
+    """Find what is there of ours and not in the truth."""
+    with sql.connect(directory, manifest) as connection:
+        found = Leftovers(connection, Projection(connection, directory, manifest), patient, names)
+        found.find()
+        yield found
 
 
 class Leftovers:

@@ -10,13 +10,12 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from kg import sql
 from kg.directory import Directory
 from kg.graph_build import SHAPE
 from kg.manifest import Manifest
-from kg.neo4j import embeddings, imported, statements
+from kg.neo4j import embeddings, imported
 from kg.neo4j.clashes import check_clashes
 from kg.neo4j.connection import Address, Server, connect
 from kg.neo4j.crew import Crew
@@ -24,16 +23,13 @@ from kg.neo4j.lock import Lock
 from kg.neo4j.names import Names
 from kg.neo4j.patience import Patient, Progress
 from kg.neo4j.plan import Plan, decide, restricted
-from kg.neo4j.prune import Leftovers
+from kg.neo4j.prune import leftovers
 from kg.neo4j.report import PushReport, Vectors
-from kg.neo4j.schema import LABELS, Schema, check_version, migrate
+from kg.neo4j.schema import Schema, check_version, migrate
 from kg.neo4j.state import SCHEMA, State, base_of
+from kg.neo4j.tally import Tally, counts_in, totals
 from kg.neo4j.writer import Neo4jWriter
 from kg.projection import Projection, reaches
-
-if TYPE_CHECKING:
-    import duckdb
-    import neo4j
 
 
 def push(
@@ -123,7 +119,12 @@ class _Push:
         whole = plan.graph == "current" and not older and not imported.is_unfinished(self.state)
         clean = whole and (self.state.exact or not prune)
         if dry_run:
-            report = self._count_only(report, plan, patient, prune, embed)
+            count = Tally(self.directory, self.manifest, self.names, patient)
+            report = count.graph(report, plan)
+            if prune:
+                report = count.leftovers(report)
+            if embed:
+                report = count.vectors(report, self.state)
         elif not clean or embed:
             schema = Schema(patient, self.names)
             with self._timed("schema"):
@@ -141,19 +142,19 @@ class _Push:
                 report = replace(report, graph=plan.graph)
                 while plan.graph != "current":
                     report = self._write(report, plan, patient, schema, crew)
-                    plan = self._look(patient, prune)
+                    plan = self._decide(self.state.counts, prune)
                 if prune and not self.state.exact:
                     report = self._prune(report, patient)
                 if vectors and not embeddings.is_current(self.manifest, self.state):
                     report = self._embed(report, patient, schema, crew)
         if not self.state.exact and not prune:
             self.notes.append("the database may hold what the truth no longer does: use --prune")
-        totals = (-1, -1) if dry_run else _totals(self.state.counts)
+        nodes, edges = (-1, -1) if dry_run else totals(self.state.counts)
         return replace(
             report,
             vectors=self._vectors(report, vectors),
-            total_nodes=totals[0],
-            total_edges=totals[1],
+            total_nodes=nodes,
+            total_edges=edges,
             notes=tuple(self.notes),
         )
 
@@ -161,7 +162,9 @@ class _Push:
         """Read the state of the database, and decide what has to be done."""
         self.state = patient.read(lambda tx: State.read(tx, self.names)) or State()
         check_version(self.server, self.state)
-        counts = self._counts(patient)
+        return self._decide(self._counts(patient), prune)
+
+    def _decide(self, counts: Mapping[str, int], prune: bool) -> Plan:
         return decide(self.server, self.manifest, self.state, counts, prune=prune)
 
     def _write(
@@ -216,9 +219,10 @@ class _Push:
         self._save(patient, replace(self.state, schema=SCHEMA))
 
     def _prune(self, report: PushReport, patient: Patient) -> PushReport:
-        with self._timed("prune"), self._whole() as (connection, projection):
-            left = Leftovers(connection, projection, patient, self.names)
-            left.find()
+        with (
+            self._timed("prune"),
+            leftovers(self.directory, self.manifest, patient, self.names) as left,
+        ):
             left.remove(self.progress)
         self._save(
             patient,
@@ -247,63 +251,8 @@ class _Push:
             schema.wait(self.progress)
         return replace(report, embedded=embedded)
 
-    def _count_only(
-        self, report: PushReport, plan: Plan, patient: Patient, prune: bool, embed: bool
-    ) -> PushReport:
-        """What a push would do."""
-        manifest, exact = restricted(self.manifest, plan.target), plan.exact
-        nodes = edges = embedded = removed_nodes = removed_edges = 0
-        if plan.graph != "current":
-            with sql.connect(self.directory, manifest) as connection:
-                known = plan.known(manifest)
-                exact &= not known or reaches(connection, self.directory, manifest, known)
-                changes = Projection(connection, self.directory, manifest, known=known)
-                nodes = sum(_rows(connection, changes.node_query(n)) for n in changes.labels())
-                edges = sum(_rows(connection, query) for query in changes.edge_queries().values())
-        if plan.graph == "resumed":
-            here_nodes, here_edges = _totals(self._counts(patient))
-            nodes, edges = max(0, nodes - here_nodes), max(0, edges - here_edges)
-        if prune and not exact:
-            with self._whole() as (connection, projection):
-                left = Leftovers(connection, projection, patient, self.names)
-                left.find()
-            removed_nodes, removed_edges = left.nodes, left.edges
-        if embed and self.manifest.vectors is not None:
-            query = statements.with_vectors(self.names.label("Intention"))
-            same = self.state.vector_model == embeddings.model_of(self.manifest.vectors)
-            have = patient.read(
-                lambda tx: tx.run(query, mark=self.names.mark).single(strict=True)["written"]
-            )
-            embedded = self.manifest.vectors.count - (have if same else 0)
-        return replace(
-            report,
-            nodes=nodes,
-            edges=edges,
-            removed_nodes=removed_nodes,
-            removed_edges=removed_edges,
-            embedded=embedded,
-        )
-
-    @contextlib.contextmanager
-    def _whole(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, Projection]]:
-        """The whole graph that the truth makes."""
-        with sql.connect(self.directory, self.manifest) as connection:
-            yield connection, Projection(connection, self.directory, self.manifest)
-
     def _counts(self, patient: Patient) -> dict[str, int]:
-        """Count nodes by label, and edges by the label that they begin at."""
-        query = statements.counts(self.names, LABELS)
-
-        def read(tx: neo4j.ManagedTransaction) -> list[int]:
-            if (
-                not self.state.schema
-                and not tx.run("MATCH (n) RETURN count(n)").single(strict=True)[0]
-            ):
-                return [0] * 2 * len(LABELS)  # planning the other query takes its time
-            return list(tx.run(query).single(strict=True)["counts"])
-
-        keys = [*LABELS, *(f"{label} *" for label in LABELS)]
-        return dict(zip(keys, patient.read(read), strict=True))
+        return counts_in(patient, self.names, new=not self.state.schema)
 
     def _save(self, patient: Patient, state: State) -> None:
         """Let the database know of a newer state."""
@@ -325,19 +274,6 @@ class _Push:
 
     def _spent(self, step: str, seconds: float) -> None:
         self.seconds[step] = self.seconds.get(step, 0.0) + seconds
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    ((found,),) = connection.sql(f"SELECT count(*) FROM ({query})").fetchall()
-    return int(found)
-
-
-def _totals(counts: Mapping[str, int]) -> tuple[int, int]:
-    """Nodes and edges altogether."""
-    return (
-        sum(number for key, number in counts.items() if " " not in key),
-        sum(number for key, number in counts.items() if " " in key),
-    )
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kg.cypher_names import LABELS, TYPES
 from kg.neo4j import statements
-from kg.neo4j.batches import EdgeRows, columns_of, evenly, last_of_each, pieces
+from kg.neo4j.batches import ROWS, EdgeRows, columns_of, evenly, last_of_each, pieces
 from kg.neo4j.crew import BUCKETS, Crew, Task
 from kg.neo4j.names import Names
 from kg.neo4j.patience import Patient, Progress, TooLargeError
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Edges that are divided into buckets together: enough for full batches in each.
-_SLICE_ROWS = 30_000
+_SLICE_ROWS = 12 * ROWS
 _SLICE_BYTES = 32 << 20
+_FEW = ROWS // 2  # edges that are not worth dividing
 
 
 class Neo4jWriter:
@@ -158,11 +159,14 @@ class Neo4jWriter:
             if self._resumed:
                 columns = _without(columns, _keys(columns), self._there(kind))
             edges.extend(kind, columns)
-        tasks = [
-            Task(partial(self._write_edges, edges.take(some)), buckets)
-            for buckets, rows in edges.by_bucket(BUCKETS).items()
-            for some in evenly(rows)
-        ]
+        if len(edges) <= _FEW:
+            tasks = [Task(partial(self._write_edges, edges), frozenset(range(BUCKETS)))]
+        else:
+            tasks = [
+                Task(partial(self._write_edges, edges.take(some)), buckets)
+                for buckets, rows in edges.by_bucket(BUCKETS).items()
+                for some in evenly(rows)
+            ]
         self._finish_nodes()
         for task in tasks:
             self._crew.add(task)
