@@ -28,7 +28,7 @@ from kg.neo4j.report import PushReport, Vectors
 from kg.neo4j.schema import Schema, check_version, migrate
 from kg.neo4j.state import SCHEMA, State, base_of
 from kg.neo4j.tally import Tally, counts_in, totals
-from kg.neo4j.writer import Neo4jWriter
+from kg.neo4j.writer import MANY_EDGES, Neo4jWriter
 from kg.projection import Projection, reaches
 
 
@@ -186,6 +186,7 @@ class _Push:
             self.progress,
             fresh=plan.graph == "written",
             resumed=plan.graph == "resumed",
+            settled=plan.graph == "updated" and totals(self.state.counts)[1] >= MANY_EDGES,
         )
         exact = plan.exact
         with sql.connect(self.directory, manifest) as connection:

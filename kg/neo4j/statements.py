@@ -8,8 +8,8 @@ each row. There are two forms of each statement:
 - ``merge`` makes what is missing and brings what is there up to date: it is right whatever the
   state. A property that has become null is removed; properties of other people on our nodes stay.
 
-Relationship types are parameters too, so that one statement, planned once, serves all relations.
-:class:`kg.neo4j.writer.Neo4jWriter` lets no type in that is not of the registry.
+Relationship types are parameters too where that is safe, so that one statement, planned once,
+serves all relations. :class:`kg.neo4j.writer.Neo4jWriter` lets none in that is not of the registry.
 """
 
 from __future__ import annotations
@@ -49,13 +49,21 @@ def create_edges(columns: Sequence[str]) -> str:
     )
 
 
-def merge_edges(names: Names, start: str, end: str, columns: Sequence[str]) -> str:
-    """Make or update edges between two labels; one is known by its ends, type and `id`, if any."""
+def merge_edges(
+    names: Names, start: str, end: str, columns: Sequence[str], *, kind: str | None = None
+) -> str:
+    """Make or update edges; one is known by its ends, its type and its `id`, if it has one.
+
+    With `kind` the statement is for one type, else the types are a parameter: one plan for all of
+    them, but a bad one in a database with few edges, of which the server then means to look at
+    all for each row.
+    """
     identity = f"id: $id[i], {_MARK}" if "id" in columns else _MARK
+    shown = quoted(kind) if kind else "$($type[i])"
     return (
         f"{_EACH}MATCH (a:{quoted(names.label(start))} {{id: $start[i], {_MARK}}}) "
         f"MATCH (b:{quoted(names.label(end))} {{id: $end[i], {_MARK}}}) "
-        f"MERGE (a)-[r:$($type[i]) {{{identity}}}]->(b) "
+        f"MERGE (a)-[r:{shown} {{{identity}}}]->(b) "
         f"{_set('r', columns)}RETURN count(*) AS written"
     )
 

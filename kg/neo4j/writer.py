@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import neo4j
     import pyarrow as pa
 
+MANY_EDGES = 10_000
+"""Edges in a database from which on it plans well for types that it learns of only later."""
+
 # Edges that are divided into buckets together: enough for full batches in each.
 _SLICE_ROWS = 12 * ROWS
 _SLICE_BYTES = 32 << 20
@@ -48,6 +51,8 @@ class Neo4jWriter:
         Whether everything is known to be new: then it is created, not looked for.
     resumed
         Whether a part of it may be there as it is to be: that part is passed over.
+    settled
+        Whether the database has many edges already, so that it plans well.
 
     Attributes
     ----------
@@ -67,6 +72,7 @@ class Neo4jWriter:
         *,
         fresh: bool = False,
         resumed: bool = False,
+        settled: bool = False,
     ) -> None:
         self._patient = patient
         self._names = names
@@ -75,6 +81,7 @@ class Neo4jWriter:
         self._progress = progress
         self._fresh = fresh and not resumed
         self._resumed = resumed
+        self._settled = settled
         self.nodes = self.edges = 0
         self.nodes_done = 0.0
         self._lock = threading.Lock()
@@ -213,15 +220,17 @@ class Neo4jWriter:
         self._run(tx, statements.create_edges(names), columns, len(edges), "edges")
 
     def _merge_edges(self, tx: neo4j.ManagedTransaction, edges: EdgeRows) -> None:
-        groups: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
+        groups: dict[tuple[str, str, str | None, tuple[str, ...]], list[int]] = {}
         for row, kind in enumerate(edges.kinds):
-            group = kind.start, kind.end, tuple(self._columns[kind])
+            one = None if self._settled else kind.type
+            group = kind.start, kind.end, one, tuple(self._columns[kind])
             groups.setdefault(group, []).append(row)
-        for (start, end, names), rows in groups.items():
+        for (start, end, one, names), rows in groups.items():
             some = edges.take(rows)
             columns = {name: some.columns[name] for name in ("start", "end", *names)}
-            columns["type"] = [kind.type for kind in some.kinds]
-            query = statements.merge_edges(self._names, start, end, names)
+            if one is None:
+                columns["type"] = [kind.type for kind in some.kinds]
+            query = statements.merge_edges(self._names, start, end, names, kind=one)
             self._run(tx, query, columns, len(rows), "edges")
 
     def _run(
