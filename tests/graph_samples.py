@@ -91,7 +91,7 @@ def evidence(
     }
 
 
-def chunk(seed: int, size: int = 40, pool: int = 60) -> dict[str, list[dict[str, Any]]]:
+def chunk(seed: int, size: int = 40, pool: int = 60) -> dict[str, Any]:
     """Rows that refer to each other; chunks with other seeds overlap with this one.
 
     `size` assertions; products, posts and words come from pools of that size.
