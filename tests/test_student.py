@@ -11,6 +11,7 @@ import pytest
 from generation import weights
 from generation.heads import CoBuyHead, PostHead, Product
 from generation.student import Student
+from generation.student.beam import search
 from generation.student.choosing import FEATURES, Candidate, Confidence, choose
 from generation.student.student import SHIPPED
 from generation.student.wording import clean_title, first_person, texts_of
@@ -77,6 +78,40 @@ def test_a_relation_that_it_never_saw_is_refused(student: Student) -> None:
     with pytest.raises(UnknownRelationError, match="MadeOf") as error:
         student.write([PAIR], [get("MadeOf", Family.COBUY)])
     assert "UsedFor" in str(error.value.fix) and "xWant" not in str(error.value.fix)
+
+
+def test_its_beam_search_finds_what_that_of_transformers_finds(student: Student) -> None:
+    import torch
+    from transformers import EncoderDecoderModel
+    from transformers.modeling_outputs import BaseModelOutput
+
+    net, beams = student._net, 5
+    heads = [(text,) for text in PLAIN] + [PAIR, ("Tent", "Rope"), (STRANGE[0],)]
+    names = [name for name in net.shape.relations if name.startswith("social")][:5]
+    starts = [net.shape.relations.index(name) for name in [*names, "cobuy:Can", "cobuy:IsA"]]
+    starts.append(starts[0])
+    ids, mask, kinds = net.batch([net.tokens(head) for head in heads])
+    with torch.inference_mode():
+        read = net.upper(net.lower(ids, mask, kinds), mask)
+        ours = search(net, read, mask, starts, beams)
+        theirs = EncoderDecoderModel(encoder=net.reader, decoder=net.writer).generate(
+            encoder_outputs=BaseModelOutput(last_hidden_state=read),
+            attention_mask=mask,
+            decoder_start_token_id=starts,
+            num_beams=beams,
+            num_return_sequences=beams,
+            max_new_tokens=net.shape.most_written,
+            length_penalty=0.0,
+            pad_token_id=net.pad,
+            eos_token_id=net.end,
+            do_sample=False,
+            output_scores=True,
+            return_dict_in_generate=True,
+        )
+    tokens = [tuple(at for at in row if at >= net.first_piece) for row in theirs.sequences.tolist()]
+    assert [one.tokens for row in ours for one in row] == tokens
+    scores = [one.log_probability for row in ours for one in row]
+    assert scores == pytest.approx(theirs.sequences_scores.tolist(), abs=1e-3)
 
 
 def test_of_a_strange_language_it_is_not_sure(student: Student) -> None:

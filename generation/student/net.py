@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 _SPECIAL = 2  # padding, end
+_WIDTH = 8  # heads are padded to multiples: each shape costs time and memory of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ class Net:
         """Pad word pieces to `input_ids`, `attention_mask` and `token_type_ids`."""
         import torch
 
-        width = max(map(len, rows))
+        width = -(-max(map(len, rows)) // _WIDTH) * _WIDTH
         ids = torch.zeros(len(rows), width, dtype=torch.long)
         mask, kinds = torch.zeros_like(ids), torch.zeros_like(ids)
         for at, row in enumerate(rows):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generation import minilm, weights
+from generation.student.beam import search
 from generation.student.choosing import Candidate, Choice, Confidence, choose
 from generation.student.net import Net, Shape
 from generation.student.wording import clean_title
@@ -22,7 +23,7 @@ SHIPPED = Path(__file__).parent / "weights"
 NOTHING = "none"
 _BEAMS = 6
 _HEADS = 64  # heads that are read together
-_ROWS = 128  # tails that are written together
+_ROWS = 64  # tails that are written together
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,6 @@ class Student:
         self._nothing = tuple(net.told(NOTHING))
         words = net.writer.bert.embeddings.word_embeddings.weight.detach()
         self._words = torch.nn.functional.normalize(words.float()).numpy()
-        self._whole = _sequence_to_sequence(net)
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Student:
@@ -189,33 +189,10 @@ class Student:
     def _search(
         self, read: torch.Tensor, mask: torch.Tensor, starts: Sequence[int], beams: int
     ) -> list[list[Candidate]]:
-        """Let the beam find candidates for each row."""
         import torch
-        from transformers.modeling_outputs import BaseModelOutput
 
-        net = self._net
         with torch.inference_mode(), _precision():
-            out = self._whole.generate(
-                encoder_outputs=BaseModelOutput(last_hidden_state=read),
-                attention_mask=mask,
-                decoder_start_token_id=list(starts),
-                num_beams=beams,
-                num_return_sequences=beams,
-                max_new_tokens=net.shape.most_written,
-                length_penalty=0.0,
-                pad_token_id=net.pad,
-                eos_token_id=net.end,
-                do_sample=False,
-                output_scores=True,
-                return_dict_in_generate=True,
-            )
-        rows = out.sequences[:, 1:].tolist()
-        scores = out.sequences_scores.float().tolist()
-        candidates = [
-            Candidate(tuple(at for at in row if at >= net.first_piece), score)
-            for row, score in zip(rows, scores, strict=True)
-        ]
-        return [candidates[at : at + beams] for at in range(0, len(candidates), beams)]
+            return search(self._net, read, mask, starts, beams)
 
 
 def describe(folder: Path | str | None = None) -> tuple[str, tuple[Relation, ...]]:
@@ -259,11 +236,3 @@ def _precision() -> Any:
 
     able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bool(able))
-
-
-def _sequence_to_sequence(net: Net) -> Any:
-    from transformers import EncoderDecoderModel
-
-    whole = EncoderDecoderModel(encoder=net.reader, decoder=net.writer)
-    whole.eval()
-    return whole
