@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from benchmarks.intrinsic.measuring import acceptable
 from benchmarks.learning.corpora import Example
-from benchmarks.learning.student_data import garbled
+from benchmarks.learning.student_data import foreign, garbled
 from generation.student.choosing import FEATURES, Confidence
 from generation.student.student import Student
 from kg.embed import load_embedder
@@ -19,7 +19,7 @@ from schema.relations import Relation
 UNFITTED = Confidence((0.0,) * len(FEATURES), 0.0, 0.0, 1.0)
 """Before it is fitted: always as sure, and silent only where nothing else was found."""
 
-_GARBLED = 8  # one such head beside so many
+_NONSENSE = 12  # one such head of each kind beside so many
 _SILENCES = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 _ANSWERED = 0.93
 _LEAST = 0.08
@@ -63,8 +63,9 @@ def fit(student: Student, questions: Sequence[Asked], *, seed: int) -> Confidenc
 
     chance = random.Random(seed)
     noise = [
-        Asked(tuple(garbled(text, chance) for text in one.head), one.relation, ())
-        for one in chance.sample(list(questions), len(questions) // _GARBLED)
+        Asked(tuple(spoil(text, chance) for text in one.head), one.relation, ())
+        for spoil in (garbled, foreign)
+        for one in chance.sample(list(questions), len(questions) // _NONSENSE)
     ]
     rows = [*questions, *noise]
     choices = student.choices([one.head for one in rows], [one.relation for one in rows])

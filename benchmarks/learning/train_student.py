@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.learning.corpora import atomic, event2mind, learnable
 from benchmarks.learning.student_confidence import UNFITTED, asked, fit
-from benchmarks.learning.student_data import Lesson, lessons, parted, relations_of
+from benchmarks.learning.student_data import Lesson, chances, lessons, parted, relations_of
 from generation import minilm
 from generation.student.net import Net, Shape, additive
 from generation.student.student import SHIPPED, Student, digest
@@ -48,7 +48,7 @@ class Plan:
         Highest learning rates, of the decoder and of MiniLM's upper layers.
     """
 
-    steps: int = 1200
+    steps: int = 1600
     heads: int = 128
     rate: float = 6e-4
     reader_rate: float = 1e-4
@@ -66,8 +66,7 @@ class Course:
         self.made = made
         self.heads = heads
         self._chance = np.random.default_rng(seed)
-        weights = np.sqrt([lesson.weight for lesson in made])
-        self._share = weights / weights.sum()
+        self._share = chances(made)
         self._states, self._lengths = self._read()
         self._tails = {tail: net.told(tail) for lesson in made for _, tail in lesson.tails}
         self._places = {name: at for at, name in enumerate(net.shape.relations)}
