@@ -8,11 +8,14 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from door import ROOT, call, quick
 
+from generation.student.pipeline import PostApprentice, StudentOptions
 from generation.student.student import describe
+from schema.relations import Family, get
 
 PAIRS = """a,b,title_a,title_b,support
 P1,P2,Witch Costume for Girls,"Black Witch Hat, with Veil",12
@@ -118,3 +121,19 @@ def test_what_it_cannot_do_is_refused(kb: Path, options: list[str], said: str) -
 def test_more_tails_of_one_relation(kb: Path, first: object) -> None:
     more = quick("generate", kb, "-p", "mind", "--relation", "UsedFor", "--samples", "3")
     assert 2 <= more["intentions"] <= 6
+
+
+def test_another_critic_or_threshold_is_another_source() -> None:
+    class Named:
+        name = "mine"
+
+        async def score(self, head: Any, tails: Any) -> list[Any]:
+            return []
+
+    known = (get("xWant", Family.SOCIAL),)
+    sources = [
+        PostApprentice(StudentOptions(model="s", critic=critic, threshold=least), known).source
+        for critic, least in ((None, 0.5), (Named(), 0.5), (Named(), 0.6))
+    ]
+    assert sources[0] == "student" and len(set(sources)) == 3
+    assert all(source.startswith("student-critic-") for source in sources[1:])

@@ -30,7 +30,7 @@ from generation.prompting import load_prompts
 from generation.replies import parse_intention, parse_prose, parse_verdict
 from generation.reply_schemas import intention_schema, verdict_schema
 from generation.requests import Request
-from generation.source_names import short_digest, slug
+from generation.source_names import critic_source, short_digest, slug
 from generation.tails import Told
 from generation.turns import gather_all
 from schema.relations import Family, Relation
@@ -66,9 +66,7 @@ class Mind(Pipeline[CoBuyHead]):
         """
         options = self.options
         if options.filter == "critic":
-            told: list[Any] = [getattr(options.critic, "name", None), options.threshold]
-            usual = [None, MindOptions(model="").threshold]
-            return "mind-critic" if told == usual else f"mind-critic-{short_digest(told)}"
+            return critic_source(self.name, options.critic, options.threshold)
         model = self.model("filter")
         own = [self.prompts[name].hash for name in _FILTERS]
         bundled = [load_prompts()[name].hash for name in _FILTERS] if options.prompts else own

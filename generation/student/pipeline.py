@@ -23,6 +23,7 @@ from generation.mind.options import Critic
 from generation.pipeline import Asking, Missing, Options, Pipeline
 from generation.replies import Bad
 from generation.requests import Request, user
+from generation.source_names import critic_source
 from generation.student.student import Student
 from generation.student.wording import people_as_words, texts_of
 from generation.tails import Told, clean_tail
@@ -80,8 +81,11 @@ class Apprentice[H: (PostHead, CoBuyHead)](Pipeline[H]):
 
     @property
     def source(self) -> str:
-        """``student``; with a critic that judges, ``student-critic``."""
-        return self.name if self.options.critic is None else f"{self.name}-critic"
+        """``student``; where a critic judges, it and its threshold are told too."""
+        options = self.options
+        if options.critic is None:
+            return self.name
+        return critic_source(self.name, options.critic, options.threshold)
 
     async def work(self, asking: Asking, head: H) -> Harvest:
         """Ask about one head; see `generation.pipeline.generate`."""
