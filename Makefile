@@ -8,10 +8,10 @@ BIN := .venv/bin
 PINS := constraints.txt overrides.txt
 SOURCES := schema ingest generation kg queries benchmarks intentkg tests
 
-.PHONY: help install install-dev demo test check format bench docs pins dist clean
+.PHONY: help install install-dev java demo neo4j test check format bench docs pins dist clean
 
 help:  ## Show what each target does
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## /\1\t/' | expand -t 14
 
 install: .venv/.installed  ## Set up .venv with what the main job needs
 
@@ -20,7 +20,18 @@ install-dev: .venv/.installed-dev  ## The same, the tools for tests and checks, 
 demo: install  ## Build a knowledge base from the bundled sample and query it
 	@$(BIN)/intentkg demo
 
-test: install-dev  ## Run all tests
+neo4j: install java  ## Run a Neo4j server to try things on (Ctrl-C stops it)
+	@$(BIN)/python -m benchmarks.neo4j_server --password intentkg-demo
+
+java:
+	@command -v java >/dev/null && command -v mvn >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq default-jre-headless maven >/dev/null; \
+	  else \
+	    echo "make: needs Java 17 or 21 and Maven" \
+	         "(Debian: apt-get install default-jre-headless maven)"; exit 1; fi; }
+
+test: install-dev java  ## Run all tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 check: install-dev  ## Lint, types and the contract between the floors
@@ -63,7 +74,7 @@ clean:  ## Remove the environment and everything that was built
 	       "or your system's package) and run make again"; exit 1; }
 
 .venv/.installed: pyproject.toml $(PINS) | .venv/bin/python
-	$(UV) pip install --quiet --python .venv -c constraints.txt -e '.[pandas]'
+	$(UV) pip install --quiet --python .venv -c constraints.txt -e '.[pandas,neo4j]'
 	@touch $@
 
 .venv/.installed-dev: pyproject.toml $(PINS) | .venv/bin/python

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from benchmarks.neo4j_server import Neo4jServer
+    from tests.neo4j_push_world import Database
+    from tests.neo4j_world import OwnServer
     from tests.servers import Server
     from tests.servers.vllm_openai import VllmServer
 
@@ -66,3 +69,28 @@ def pytest_runtest_makereport(
 
         report.sections.append(("vLLM's server", tail(server.folder)))
     return report
+
+
+@pytest.fixture(scope="session")
+def neo4j_server() -> Iterator[Neo4jServer]:
+    """A real Neo4j with authentication, one for the whole session."""
+    from tests.neo4j_world import shared_server
+
+    yield from shared_server()
+
+
+@pytest.fixture
+def neo4j(neo4j_server: Neo4jServer) -> Iterator[Database]:
+    """Its database, empty."""
+    from tests.neo4j_push_world import databases
+    from tests.neo4j_world import address
+
+    yield from databases(address(neo4j_server))
+
+
+@pytest.fixture(scope="session")
+def own_neo4j() -> Iterator[OwnServer]:
+    """A real Neo4j that a test may stop and kill; it starts it again."""
+    from tests.neo4j_world import own_servers
+
+    yield from own_servers()

@@ -88,7 +88,7 @@ class Neo4jServer:
         self._configure(folder)
         if self.password is not None and not (self.home / "data").exists():
             admin(["dbms", "set-initial-password", self.password], self.home, self.release)
-        words = [java(self.release), f"-Xmx{self._heap}", "-XX:+UseSerialGC", *_OPENS]
+        words = [str(java(self.release)), f"-Xmx{self._heap}", "-XX:+UseSerialGC", *_OPENS]
         words += ["-cp", f"{folder}/*", entry_point(folder)]
         words += [f"--home-dir={self.home}", f"--config-dir={self.home}/conf"]
         with self._output("wb") as output:
@@ -182,7 +182,7 @@ def admin(
         If it fails; says why.
     """
     (home / "conf").mkdir(parents=True, exist_ok=True)
-    command = [java(release), *_OPENS, "-cp", f"{jars(release)}/*", "org.neo4j.cli.AdminTool"]
+    command = [str(java(release)), *_OPENS, "-cp", f"{jars(release)}/*", "org.neo4j.cli.AdminTool"]
     done = subprocess.run(
         [*command, *words],
         cwd=folder,
