@@ -15,6 +15,7 @@ from servers import stub
 
 from benchmarks.performance import estimator, orchestration, peers, prompt_prefix, scale, workload
 from benchmarks.performance.__main__ import QUICK
+from benchmarks.performance.loaders import LOADERS
 from generation.backends.openai import OpenAIBackend
 from generation.miko import Miko, MikoOptions
 from generation.mind import Mind, MindOptions
@@ -31,7 +32,7 @@ def test_every_benchmark_of_make_bench_is_there() -> None:
 
 def test_peers_are_pinned_and_their_scripts_import_nothing_of_ours() -> None:
     ours = {"benchmarks", "generation", "intentkg", "ingest", "kg", "queries", "schema"}
-    for peer in peers.PEERS.values():
+    for peer in (*peers.PEERS.values(), *LOADERS.values()):
         assert "==" in peer.requirements[0]
         script = Path(peers.__file__).parent / (peer.script or f"run_{peer.name}.py")
         for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
