@@ -1,40 +1,39 @@
 """The Python API: the same verbs as the command line.
 
-A :class:`KnowledgeBase` is a directory. Its reading side is a snapshot: what was built when the
-first query ran. Another process may ingest and build meanwhile; :meth:`KnowledgeBase.refresh`
-goes over to the newer build.
+A :class:`KnowledgeBase` is a directory. Its reading side (:mod:`intentkg.reading`) is a snapshot:
+what was built when the first query ran. Another process may ingest and build meanwhile;
+``refresh()`` goes over to the newer build. Or it is the graph on a Neo4j server, as it stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, overload
 
 from intentkg.distilling.verbs import Distilling
 from intentkg.exporting import Exporting
 from intentkg.generating.scoring_verbs import Scoring
 from intentkg.generating.verbs import Generating
 from intentkg.pushing import Pushing
+from intentkg.reading import Reading, Served, ServedBase
 from kg.directory import Directory
-from schema.errors import IntentKGError
+from schema.errors import IntentKGError, UsageError
 
 if TYPE_CHECKING:
     from kg.build import BuildReport
     from kg.embed import Embedder
     from kg.findings import Finding
     from kg.store import GraphReader
-    from kg.vector_index import VectorIndex
-    from queries.results import CobuyEdge, Results, SearchHit, Table
+    from queries.results import Table
+    from queries.search import Index
 
 Progress = Callable[[str, int, int | None], None]
 
 __all__ = ["IntentKGError", "KnowledgeBase", "build", "open"]
 
 
-class KnowledgeBase(Generating, Scoring, Distilling, Exporting, Pushing):
+class KnowledgeBase(Reading, Generating, Scoring, Distilling, Exporting, Pushing):
     """One knowledge base on disk.
 
     Use :func:`open`; a context manager closes what it opened.
@@ -46,207 +45,30 @@ class KnowledgeBase(Generating, Scoring, Distilling, Exporting, Pushing):
     embedder
         What turns text into vectors; by default the sentence model that is installed with
         IntentKG, loaded at the first search or build.
+    served
+        The Neo4j server whose graph is read in place of the one on disk.
     """
 
-    def __init__(self, directory: Directory, *, embedder: Embedder | None = None) -> None:
-        self.directory = directory
-        self._embedder = embedder
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
+    def __init__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        directory: Directory,
+        *,
+        embedder: Embedder | None = None,
+        served: Served | None = None,
     ) -> None:
-        self.close()
+        super().__init__(embedder=embedder, served=served)
+        self.directory = directory
 
     def __repr__(self) -> str:
         return f"intentkg.open({str(self.directory.root)!r})"
 
     # Reading -------------------------------------------------------------------------------
 
-    def search(
-        self,
-        text: str,
-        *,
-        k: int = 10,
-        relations: str | Sequence[str] | None = None,
-        min_plausibility: float | None = None,
-        min_typicality: float | None = None,
-        accepted: bool | None = None,
-        head_type: str | None = None,
-        source: str | None = None,
-        heads: int = 5,
-    ) -> Results[SearchHit]:
-        """Find intentions by meaning, with the posts, co-buys and products that have them.
-
-        Parameters
-        ----------
-        text
-            What to look for, in plain words.
-        k
-            How many intentions.
-        relations, min_plausibility, min_typicality, accepted
-            Only edges with these relations, at least these scores, this verdict of the filter.
-        head_type
-            Only edges from a ``Post``, a ``CoBuy`` or a ``Product``.
-        source
-            Only edges that this source gave.
-        heads
-            Heads at most per intention, the most typical first.
-
-        Returns
-        -------
-        Results of SearchHit
-            Best first; `score` is the cosine similarity in [-1, 1].
-
-        Raises
-        ------
-        UsageError
-            If an argument is wrong, or no intention came from `source`.
-        """
-        from queries.search import search
-
-        found = search(
-            self._graph,
-            self._index,
-            self.embedder,
-            text,
-            k=k,
-            relations=relations,
-            min_plausibility=min_plausibility,
-            min_typicality=min_typicality,
-            accepted=accepted,
-            head_type=head_type,
-            source=source,
-            heads=heads,
-        )
-        self._check_source(source, found)
-        return found
-
-    def cobuy(
-        self,
-        product: str | Sequence[str],
-        other: str | None = None,
-        *,
-        relations: str | Sequence[str] | None = None,
-        top_k: int | None = None,
-        min_plausibility: float | None = None,
-        min_typicality: float | None = None,
-        accepted: bool | None = None,
-        source: str | None = None,
-        limit: int | None = None,
-    ) -> Results[CobuyEdge]:
-        """Pull the intentions of a product's co-buys, of one pair, or of several products.
-
-        Parameters
-        ----------
-        product, other
-            Product ids, the pair in either order; or a list of ids for all their co-buys.
-        relations, min_plausibility, min_typicality, accepted, source
-            As for :meth:`search`.
-        top_k
-            Edges at most per relation.
-        limit
-            Edges at most altogether.
-
-        Returns
-        -------
-        Results of CobuyEdge
-            The most typical first; :meth:`cobuy_note` says why there are none.
-
-        Raises
-        ------
-        QueryError
-            If a product is not in the knowledge base.
-        UsageError
-            If an argument is wrong, or no intention came from `source`.
-        """
-        from queries.cobuy import pull
-
-        found = pull(
-            self._graph,
-            product,
-            other,
-            relations=relations,
-            top_k=top_k,
-            min_plausibility=min_plausibility,
-            min_typicality=min_typicality,
-            accepted=accepted,
-            source=source,
-            limit=limit,
-        )
-        self._check_source(source, found)
-        return found
-
-    def cobuy_note(self, product: str, other: str | None = None) -> str:
-        """Say why :meth:`cobuy` found nothing for a product or a pair, and what to do."""
-        from queries.nothing import cobuy_note
-
-        return cobuy_note(self._graph, str(self.directory.root), product, other)
-
-    def cypher(
-        self,
-        query: str,
-        parameters: Mapping[str, Any] | None = None,
-        *,
-        timeout: float = 30.0,
-        limit: int = 10_000,
-    ) -> Table:
-        """Run a read-only Cypher query.
-
-        Parameters
-        ----------
-        query
-            Cypher; values belong into `parameters`, as ``$name``.
-        timeout
-            Seconds after which the query is stopped.
-        limit
-            Most rows to return; the table says whether it was cut.
-        """
-        from queries.cypher import run
-
-        return run(self._graph, query, parameters, timeout=timeout, limit=limit)
-
-    def query(
-        self,
-        name: str,
-        parameters: Mapping[str, Any] | None = None,
-        *,
-        timeout: float = 30.0,
-        **more: Any,
-    ) -> Table:
-        """Run a named query (docs/queries.md lists them).
-
-        Parameters
-        ----------
-        name
-            The query's name.
-        parameters, **more
-            Its parameters, `limit` among them, in a mapping or by name.
-        timeout
-            Seconds after which the query is stopped.
-        """
-        from queries.named import run_named
-
-        return run_named(self._graph, name, {**(parameters or {}), **more}, timeout=timeout)
-
     def evidence(self, assertion_id: str) -> Table:
         """All evidence for one assertion: models, scores, verdicts, rationales."""
         from queries.evidence import lookup
 
         return lookup(self.directory, assertion_id)
-
-    def titles(self, products: Iterable[str]) -> dict[str, str]:
-        """Look up the titles of products; one without a title is left out."""
-        found = self._graph.read(
-            "MATCH (p:Product) WHERE p.id IN $ids RETURN p.id AS id, p.title AS title",
-            {"ids": sorted(set(products))},
-        )
-        return {identifier: title for identifier, title in found.rows if title}
 
     def counts(self) -> dict[str, int]:
         """Count posts, products, co-buys, images, intentions, assertions, evidence, concepts."""
@@ -268,13 +90,6 @@ class KnowledgeBase(Generating, Scoring, Distilling, Exporting, Pushing):
         from intentkg.checking import verify
 
         return verify(self.directory)
-
-    def _check_source(self, source: str | None, found: Sequence[object]) -> None:
-        """See that a source is known, where nothing was found of it."""
-        if source is not None and not found:
-            from queries.nothing import require_source
-
-            require_source(self.directory, source)
 
     # Writing -------------------------------------------------------------------------------
 
@@ -308,52 +123,91 @@ class KnowledgeBase(Generating, Scoring, Distilling, Exporting, Pushing):
         self.refresh()
         return report
 
-    # The snapshot --------------------------------------------------------------------------
+    # What is read --------------------------------------------------------------------------
 
-    @property
-    def embedder(self) -> Embedder:
-        """What turns text into vectors."""
-        if self._embedder is None:
-            from kg.embed import load_embedder
-
-            self._embedder = load_embedder()
-        return self._embedder
-
-    def refresh(self) -> None:
-        """Let the next query see the newest build."""
-        self.close()
-
-    def close(self) -> None:
-        """Release the graph and the index; a later query opens them again."""
-        graph: GraphReader | None = self.__dict__.pop("_graph", None)
-        if graph is not None:
-            graph.close()
-        self.__dict__.pop("_index", None)
-
-    @cached_property
-    def _graph(self) -> GraphReader:
+    def _open_graph(self) -> GraphReader:
+        if self._served is not None:
+            return self._served.open()
         from kg.embedded import open_graph
 
         return open_graph(self.directory)
 
-    @cached_property
-    def _index(self) -> VectorIndex:
+    def _open_index(self) -> Index:
         from kg.vectors import open_index
 
         return open_index(self.directory)
 
+    @property
+    def _called(self) -> str:
+        return str(self.directory.root)
 
-def open(path: str | Path, *, embedder: Embedder | None = None) -> KnowledgeBase:
+
+@overload
+def open(
+    path: str | Path,
+    *,
+    embedder: Embedder | None = None,
+    neo4j: str | None = None,
+    user: str | None = None,
+    password: str | None = None,
+    database: str | None = None,
+    prefix: str | None = None,
+) -> KnowledgeBase: ...
+@overload
+def open(
+    path: None = None,
+    *,
+    neo4j: str,
+    embedder: Embedder | None = None,
+    user: str | None = None,
+    password: str | None = None,
+    database: str | None = None,
+    prefix: str | None = None,
+) -> ServedBase: ...
+def open(
+    path: str | Path | None = None,
+    *,
+    embedder: Embedder | None = None,
+    neo4j: str | None = None,
+    user: str | None = None,
+    password: str | None = None,
+    database: str | None = None,
+    prefix: str | None = None,
+) -> KnowledgeBase | ServedBase:
     """Open a knowledge base that exists.
+
+    Parameters
+    ----------
+    path
+        Its directory; None: there is only a server.
+    embedder
+        What turns text into vectors; by default the sentence model that is installed.
+    neo4j
+        A server that it was pushed into, such as ``bolt://localhost:7687``: searches, pulls and
+        queries read the graph there.
+    user, password, database, prefix
+        As for :meth:`KnowledgeBase.push`.
 
     Raises
     ------
     NotAKnowledgeBaseError
         If there is none at `path`.
+    UsageError
+        If neither is named, or `neo4j` is no address.
     """
-    directory = Directory(path)
-    directory.manifest()
-    return KnowledgeBase(directory, embedder=embedder)
+    served = None
+    if neo4j is not None:
+        from kg.neo4j.connection import Address
+
+        address = Address.read(neo4j, user=user, password=password, database=database)
+        served = Served(address, prefix)
+    if path is not None:
+        directory = Directory(path)
+        directory.manifest()
+        return KnowledgeBase(directory, embedder=embedder, served=served)
+    if served is None:
+        raise UsageError("no knowledge base is named", fix="give its path, or neo4j='bolt://…'")
+    return ServedBase(served, embedder=embedder)
 
 
 def build(

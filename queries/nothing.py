@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from kg.directory import Directory
 from kg.store import GraphReader
 from schema.errors import UsageError
 from schema.identity import cobuy_id, product_id
@@ -18,6 +17,10 @@ _PAIR = "MATCH (c:CoBuy {id: $cobuy}) RETURN 1 LIMIT 1"
 _MEANT = "MATCH (:Product {id: $product})<-[:OF]-(:CoBuy)-[r]->(:Intention) RETURN 1 LIMIT 1"
 _PAIR_MEANT = "MATCH (:CoBuy {id: $cobuy})-[r]->(:Intention) RETURN 1 LIMIT 1"
 
+_SOURCES = (
+    "MATCH ()-[r]->(:Intention) UNWIND r.sources AS source "
+    "RETURN source, count(*) AS edges ORDER BY edges DESC, source"
+)
 _CATEGORIES = (
     "MATCH (p:Product) WHERE p.categories IS NOT NULL UNWIND p.categories AS category "
     "RETURN DISTINCT category ORDER BY category LIMIT 5000"
@@ -67,26 +70,15 @@ def cobuy_note(graph: GraphReader, kb: str, product: str, other: str | None = No
     return f"{asked} have no intentions yet; {generate}"
 
 
-def require_source(directory: Directory, source: str) -> None:
-    """Do nothing if some assertion came from the source.
+def require_source(graph: GraphReader, source: str) -> None:
+    """Do nothing if some edge came from the source.
 
     Raises
     ------
     UsageError
         If none did; names the sources there are.
     """
-    from kg.sql import connect, store_errors
-
-    manifest = directory.manifest()
-    with store_errors(f"reading {directory.root}"):
-        connection = connect(directory, manifest, tables=("assertions",))
-        try:
-            rows = connection.execute(
-                "SELECT source FROM assertions GROUP BY source ORDER BY count(*) DESC, source"
-            ).fetchall()
-        finally:
-            connection.close()
-    known = [row[0] for row in rows]
+    known = [row[0] for row in graph.read(_SOURCES).rows]
     if source in known:
         return
     have = f"sources of intentions: {_few(known)}" if known else "it holds no intentions yet"
