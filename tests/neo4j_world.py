@@ -18,7 +18,7 @@ def address(server: Neo4jServer) -> Address:
 
 def shared_server() -> Iterator[Neo4jServer]:
     """Yield a server with authentication."""
-    with Neo4jServer(password=PASSWORD) as server:
+    with Neo4jServer(password=PASSWORD, short=True) as server:
         yield server
 
 
@@ -38,5 +38,6 @@ class OwnServer:
 
 def own_servers() -> Iterator[OwnServer]:
     """Yield one."""
-    with Neo4jServer(heap="400m", settings=["dbms.memory.transaction.total.max=128m"]) as server:
+    settings = ["dbms.memory.transaction.total.max=128m"]
+    with Neo4jServer(heap="400m", settings=settings, short=True) as server:
         yield OwnServer(server)
