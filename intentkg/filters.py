@@ -11,23 +11,46 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from schema.errors import IntentKGError
+from schema.errors import IntentKGError, UsageError
 
 if TYPE_CHECKING:
     from intentkg.api import KnowledgeBase
+    from intentkg.reading import Reading
+    from intentkg.server_options import Where
 
 _COMMAND = re.compile(r"(intentkg \w+) KB\b")
 _SCORE = click.FloatRange(0, 1)
 
 
 @contextlib.contextmanager
-def reading(kb: Path) -> Iterator[KnowledgeBase]:
+def opened(kb: Path) -> Iterator[KnowledgeBase]:
     """Open a knowledge base; commands that an error advises name it as the person did."""
     import intentkg
 
+    with _named(kb), intentkg.open(kb) as base:
+        yield base
+
+
+@contextlib.contextmanager
+def reading(kb: Path, where: Where) -> Iterator[Reading]:
+    """Open what a question is put to: a knowledge base, or where `kb` is ``-`` a server alone."""
+    import intentkg
+
+    path = None if str(kb) == "-" else kb
+    if path is None and where.uri is None:
+        raise UsageError(
+            "there is no knowledge base called -",
+            fix="- stands for one that is only on a server: add --on bolt://…",
+        )
+    with _named(kb), intentkg.open(path, **where.settings()) as base:
+        yield base
+
+
+@contextlib.contextmanager
+def _named(kb: Path) -> Iterator[None]:
+    """Let the commands that an error advises name the knowledge base."""
     try:
-        with intentkg.open(kb) as base:
-            yield base
+        yield
     except IntentKGError as error:
         if error.fix:
             name = shlex.quote(str(kb))

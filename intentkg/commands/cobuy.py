@@ -8,6 +8,7 @@ import click
 
 from intentkg import output
 from intentkg.filters import edge_filters, reading
+from intentkg.server_options import Where, on_server
 from schema.identity import product_id
 
 
@@ -18,6 +19,7 @@ from schema.identity import product_id
 @click.option("--top-k", type=click.IntRange(min=1), help="Best intentions per relation.")
 @click.option("--limit", type=click.IntRange(min=1), help="Most edges in all.")
 @edge_filters
+@on_server
 @output.form_options
 def command(
     kb: Path,
@@ -31,9 +33,10 @@ def command(
     accepted: bool | None,
     as_json: bool,
     as_csv: bool,
+    where: Where,
 ) -> None:
     """Pull the intentions of product A's co-buys, or of the pair A and B."""
-    with reading(kb) as base:
+    with reading(kb, where) as base:
         edges = base.cobuy(
             a,
             b,

@@ -8,6 +8,7 @@ import click
 
 from intentkg import output
 from intentkg.filters import limits, reading
+from intentkg.server_options import Where, on_server
 
 
 @click.command(
@@ -28,6 +29,7 @@ from intentkg.filters import limits, reading
     help="A parameter, used as $NAME; VALUE is JSON or else a string.",
 )
 @limits
+@on_server
 @output.form_options
 def command(
     kb: Path,
@@ -37,10 +39,11 @@ def command(
     limit: int | None,
     as_json: bool,
     as_csv: bool,
+    where: Where,
 ) -> None:
     """Run a Cypher QUERY; it can read, not change."""
     from queries.cypher import parse_parameters
 
-    with reading(kb) as base:
+    with reading(kb, where) as base:
         table = base.cypher(query, parse_parameters(params), timeout=timeout, limit=limit or 10_000)
     output.show(table, as_json=as_json, as_csv=as_csv)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from intentkg import output
-from intentkg.filters import reading
+from intentkg.filters import opened
 
 # What is the same in every piece of evidence for one assertion.
 _SHARED = ("assertion_id", "head_type", "head_id", "relation", "intention_id")
@@ -27,7 +27,7 @@ def command(kb: Path, assertion_id: str, as_json: bool, as_csv: bool) -> None:
     Each piece has its source, model, scores, verdict and rationale, the prompt's hash, the run, the
     request (intentkg requests show KB KEY prints it) and the time.
     """
-    with reading(kb) as base:
+    with opened(kb) as base:
         found = base.evidence(assertion_id)
     if as_csv:
         output.emit_csv(found.columns, found.rows)

@@ -7,18 +7,13 @@ from pathlib import Path
 import click
 
 from intentkg import output
+from intentkg.server_options import advise, server_options
 
 
 @click.command("push", epilog="Example: intentkg push my.kg bolt://localhost:7687")
 @click.argument("kb", type=click.Path(path_type=Path))
 @click.argument("uri", required=False)
-@click.option("--user", metavar="NAME", help="Who; default INTENTKG_NEO4J_USER, or neo4j.")
-@click.option(
-    "--database",
-    metavar="NAME",
-    help="Which database; default INTENTKG_NEO4J_DATABASE, or the user's home database.",
-)
-@click.option("--prefix", metavar="NAME", help="Stands in front of each label: NAME_Post, …")
+@server_options
 @click.option("--prune", is_flag=True, help="Remove what the knowledge base no longer holds.")
 @click.option("--dry-run", is_flag=True, help="Count what would be done, and do nothing.")
 @click.option("--no-vectors", is_flag=True, help="Leave the vectors of intentions as they are.")
@@ -40,11 +35,8 @@ def command(
     was stopped goes on where it was. Other people's nodes are not touched.
     """
     import intentkg
-    from kg.neo4j.connection import Address
 
-    advice = Address.read(uri).advice
-    if advice:
-        output.say(f"note: {advice}")
+    advise(uri)
     with intentkg.open(kb) as base, output.progress(quiet=as_json) as progress:
         report = base.push(
             uri,

@@ -8,6 +8,7 @@ import click
 
 from intentkg import output
 from intentkg.filters import limits, reading
+from intentkg.server_options import Where, on_server
 
 
 @click.command(
@@ -25,6 +26,7 @@ from intentkg.filters import limits, reading
     help="A parameter of the query.",
 )
 @limits
+@on_server
 @output.form_options
 def command(
     kb: Path,
@@ -34,6 +36,7 @@ def command(
     limit: int | None,
     as_json: bool,
     as_csv: bool,
+    where: Where,
 ) -> None:
     """Run the query NAME; without NAME, list the queries there are."""
     from queries.cypher import split_parameters
@@ -45,7 +48,7 @@ def command(
     given = split_parameters(params)
     if limit is not None and any(p.name == "limit" for p in get_query(name).parameters):
         given.setdefault("limit", str(limit))
-    with reading(kb) as base:
+    with reading(kb, where) as base:
         table = base.query(name, given, timeout=timeout)
     output.show(table, as_json=as_json, as_csv=as_csv)
 

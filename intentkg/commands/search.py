@@ -10,8 +10,10 @@ import click
 
 from intentkg import output
 from intentkg.filters import edge_filters, reading
+from intentkg.server_options import Where, on_server
 
 if TYPE_CHECKING:
+    from intentkg.reading import IndexKind
     from queries.results import Head, SearchHit
 
 _HEAD = ["head_type", "head_id", "label", "relation", "assertion_id"]
@@ -27,7 +29,13 @@ _HEAD += ["plausibility", "typicality", "accepted", "products"]
 @click.option("--heads", default=5, show_default=True, help="How many heads to show of each.")
 @click.option("--head-type", type=click.Choice(["Post", "CoBuy", "Product"]), help="Whose.")
 @click.option("--source", help="Only heads from this source.")
+@click.option(
+    "--index",
+    type=click.Choice(["faiss", "neo4j"]),
+    help="Whose vectors: those on disk (faiss), or the server's own.",
+)
 @edge_filters
+@on_server
 @output.form_options
 def command(
     kb: Path,
@@ -36,21 +44,24 @@ def command(
     heads: int,
     head_type: str | None,
     source: str | None,
+    index: IndexKind | None,
     relations: tuple[str, ...],
     min_plausibility: float | None,
     min_typicality: float | None,
     accepted: bool | None,
     as_json: bool,
     as_csv: bool,
+    where: Where,
 ) -> None:
     """Find intentions that mean something like TEXT, and who has them."""
-    with reading(kb) as base:
+    with reading(kb, where) as base:
         hits = base.search(
             text,
             k=k,
             heads=heads,
             head_type=head_type,
             source=source,
+            index=index,
             relations=relations or None,
             min_plausibility=min_plausibility,
             min_typicality=min_typicality,
