@@ -203,8 +203,8 @@ class _Push:
         self._spent("nodes", writer.nodes_done - started)
         self._spent("edges", time.perf_counter() - writer.nodes_done)
         with self._timed("indexes"):
+            schema.index_texts()  # fills itself while constraints are made
             writer.constrain_edges()
-            schema.index_texts()
             schema.wait(self.progress)
         counts = self._counts(patient)
         self._save(

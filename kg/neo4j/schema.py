@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from kg.neo4j.connection import Server, server_errors
@@ -61,6 +63,8 @@ def migrate(server: Server, names: Names, state: State) -> None:
             with server_errors(server.address):
                 step(server, names)
 
+
+_AT_ONCE = 8  # transactions; each constraint waits for an index, for its file and for a thread
 
 # A server that dies while it makes a constraint keeps the index that was to be behind it, and
 # never fills it. None of ours is of this type but for those behind constraints.
@@ -144,7 +148,7 @@ class Schema:
             delay = min(2 * delay, 1.0)
 
     def _make(self, wanted: Mapping[str, str]) -> int:
-        """Make what is not there yet, by name, in one transaction; returns how many."""
+        """Make what is not there yet, by name, several at the same time; returns how many."""
         if self._known is None:
             # The index behind a constraint has its name.
             query = f"SHOW INDEXES YIELD name, type, owningConstraint WHERE NOT ({_ABANDONED})"
@@ -152,7 +156,13 @@ class Schema:
                 lambda tx: set(tx.run(f"{query} RETURN name").value("name"))
             )
         missing = {name: text for name, text in wanted.items() if name not in self._known}
-        self._run(missing)
+        shares = [dict(islice(missing.items(), n, None, _AT_ONCE)) for n in range(_AT_ONCE)]
+        with ThreadPoolExecutor(_AT_ONCE, "neo4j-schema") as threads:
+            try:
+                list(threads.map(self._run, filter(None, shares)))
+            except BaseException:
+                self._patient.stop()
+                raise
         self._known |= missing.keys()
         return len(missing)
 
