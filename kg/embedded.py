@@ -15,10 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kg import cypher_guard
+from kg.cypher_elsewhere import elsewhere
 from kg.directory import Directory
 from kg.manifest import GraphState
 from kg.store import GraphCounts, Result
-from schema.errors import CorruptError, NotBuiltError, QueryError, QueryTimeoutError
+from schema.errors import (
+    CorruptError,
+    CypherSyntaxError,
+    NotBuiltError,
+    QueryError,
+    QueryTimeoutError,
+)
 
 if TYPE_CHECKING:
     import grafeo
@@ -93,8 +100,17 @@ class EmbeddedGraph:
         Queries with a time limit are answered one at a time; waiting for one's turn counts.
         """
         text = cypher_guard.check(query)
-        if timeout is not None:
-            return self._read_in_worker(text, parameters, limit, timeout)
+        try:
+            if timeout is not None:
+                return self._read_in_worker(text, parameters, limit, timeout)
+            return self._read_here(text, parameters, limit)
+        except CypherSyntaxError as error:
+            error.fix = elsewhere(query) or error.fix
+            raise
+
+    def _read_here(
+        self, text: str, parameters: Mapping[str, Any] | None, limit: int | None
+    ) -> Result:
         import grafeo
 
         from kg.worker import execute

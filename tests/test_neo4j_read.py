@@ -12,6 +12,7 @@ import pytest
 import intentkg
 from benchmarks.neo4j_server import Neo4jServer
 from kg.build import build
+from kg.cypher_elsewhere import DIFFERENCES, Difference
 from kg.directory import Directory
 from kg.neo4j.connection import Address
 from kg.neo4j.push import push
@@ -211,6 +212,28 @@ def test_an_unknown_source_is_told_with_those_there_are(embedded: Base, served: 
         "MATCH (p:Product) WHERE EXISTS { MATCH (p)<-[:OF]-(:CoBuy) } RETURN count(p) AS n",
         "MATCH (p:Product) RETURN p.id AS labels, p.categories AS list ORDER BY p.id LIMIT 3",
         "RETURN 1 AS one, 0.5 AS half, null AS nothing, [1, 'a', {b: true}] AS list",
+        "MATCH (i:Intention) RETURN properties(i) AS p, i {.*} AS all, i {.text} AS t "
+        "ORDER BY i.id LIMIT 3",
+        "MATCH (c:CoBuy) CALL (c) { MATCH (c)-[r]->(:Intention) RETURN count(r) AS n } "
+        "RETURN c.id, n ORDER BY n DESC, c.id LIMIT 3",
+        "MATCH (c:CoBuy) RETURN c.id, COUNT { (c)-[:OF]->() } AS n ORDER BY c.id LIMIT 3",
+        "MATCH (c:CoBuy) WHERE (c)-[:UsedFor]->() "
+        "RETURN c.id AS id, size([(c)-[:OF]->(p) | p.id]) AS n ORDER BY id",
+        "RETURN [x IN range(1, 5) WHERE x % 2 = 0 | x * 10] AS l, "
+        "reduce(s = 0, x IN [1, 2] | s + x) AS s, any(x IN [1, 2] WHERE x > 1) AS a, [1, 2, 3, 4][1..3] AS some, 1 IN [2, null] AS i",
+        "MATCH (i:Intention) WHERE i.text =~ 'wish 1.*' RETURN count(i) AS n",
+        "MATCH (:Product {id: 'P001'})-[:CO_BUY*1..2]-(q:Product) RETURN count(DISTINCT q) AS n",
+        "MATCH p = shortestPath((:Product {id: 'P001'})-[:CO_BUY*..6]-(:Product {id: 'P005'})) "
+        "RETURN length(p) AS n",
+        "MATCH (:CoBuy)-[r:UsedFor|CapableOf]->() RETURN count(r) AS n",
+        "MATCH (n) WHERE n:Post OR n:Product RETURN count(n) AS n",
+        "MATCH (p:Post) RETURN count(p) AS n UNION ALL MATCH (p:Product) RETURN count(p) AS n",
+        "MATCH ()-[r]->(:Intention) RETURN r.plausibility AS p ORDER BY p DESC LIMIT 3",
+        "MATCH ()-[r]->(:Intention) RETURN percentileCont(r.plausibility, 0.5) AS p",
+        "RETURN 7 / 2 AS a, 7 % 2 AS b, 2 ^ 3 AS c, null = null AS d, true XOR false AS e, "
+        "toUpper('a') AS f, substring('hello', 1, 2) AS g, split('a,b', ',') AS h, round(2.5) AS i",
+        "MATCH (c:CoBuy)-[r:OF]->(p) RETURN startNode(r).id = c.id AS a, type(r) AS b LIMIT 1",
+        "MATCH (p:Product) RETURN p.id ORDER BY p.title, p.id SKIP 2 LIMIT 2",
     ],
 )
 def test_cypher_gives_the_same_values(embedded: Base, served: Base, query: str) -> None:
@@ -224,6 +247,28 @@ def test_cypher_gives_the_same_values(embedded: Base, served: Base, query: str) 
         return value
 
     assert [[plain(value) for value in row] for row in got.rows] == want.rows
+
+
+@pytest.mark.parametrize("one", DIFFERENCES, ids=lambda one: one.what)
+def test_what_only_neo4j_reads_is_said_by_the_other(
+    embedded: Base, served: Base, one: Difference
+) -> None:
+    assert served.cypher(one.example).rows
+    for timeout in (30.0, 0):
+        with pytest.raises(CypherSyntaxError) as error:
+            embedded._graph.read(one.example, timeout=timeout or None)
+        assert str(error.value.fix).startswith(f"{one.what}: Neo4j reads it")
+        assert one.instead in str(error.value.fix)
+    page = (Path(intentkg.__file__).parents[1] / "docs" / "neo4j.md").read_text(encoding="utf-8")
+    assert f"| {one.what} | `{one.example}` | {one.instead} |" in page.replace("\\|", "|")
+
+
+def test_what_only_the_embedded_engine_has_is_said_by_neo4j(embedded: Base, served: Base) -> None:
+    query = "CALL grafeo.pagerank() YIELD node_id, score RETURN count(*) > 0 AS some"
+    assert embedded.cypher(query).rows == [[True]]
+    with pytest.raises(QueryError, match="no procedure with the name") as error:
+        served.cypher(query)
+    assert "embedded engine" in str(error.value.fix)
 
 
 def test_nodes_of_others_are_not_counted(embedded: Base, served: Base) -> None:

@@ -145,7 +145,7 @@ class ServedGraph:
             truncated = limit is not None and len(rows) > limit
             if truncated:
                 found.consume()  # the rest is not sent
-            return Result(columns, _plain(rows[:limit], tx), truncated)
+            return Result(columns, _plain(rows[:limit], tx, self.names.mark), truncated)
 
         limited = neo4j.unit_of_work(timeout=timeout)(work)
         try:
@@ -194,11 +194,11 @@ def _values(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _plain(rows: list[list[Any]], tx: neo4j.ManagedTransaction) -> list[list[Any]]:
+def _plain(rows: list[list[Any]], tx: neo4j.ManagedTransaction, mark: str) -> list[list[Any]]:
     """Turn the driver's values into what JSON can hold (see :class:`kg.store.Result`)."""
     if all(type(value) in _AS_IS for row in rows for value in row):
         return rows
-    plain = _Plain(_Ids(tx, rows))
+    plain = _Plain(_Ids(tx, rows), mark)
     return [[plain(value) for value in row] for row in rows]
 
 
@@ -206,8 +206,9 @@ _AS_IS = frozenset({str, int, bool, type(None)})
 
 
 class _Plain:
-    def __init__(self, ids: _Ids) -> None:
+    def __init__(self, ids: _Ids, mark: str) -> None:
         self._ids = ids
+        self._mark = mark
 
     def __call__(self, value: Any) -> Any:
         from neo4j import graph, time
@@ -219,7 +220,9 @@ class _Plain:
         if isinstance(value, list | tuple) and not hasattr(value, "srid"):
             return [self(item) for item in value]
         if isinstance(value, dict):
-            return {key: self(item) for key, item in value.items()}
+            # All properties of a node or an edge, as properties() and {.*} give them.
+            is_ours = value.get(MARKER) == self._mark
+            return self._properties(value) if is_ours else {k: self(v) for k, v in value.items()}
         if isinstance(value, graph.Node):
             return {"labels": sorted(value.labels), "properties": self._properties(value)}
         if isinstance(value, graph.Relationship):
@@ -298,6 +301,11 @@ def _translated(error: Exception, address: Address, timeout: float | None) -> In
             _PLACE.sub("", said).rstrip(" .") + where,
             fix="see the examples in docs/queries.md; questions that are ready: intentkg query KB",
         )
-    if ".Statement." in code:
+    if ".Procedure." in code:
+        return QueryError(
+            said.partition(". ")[0],
+            fix="it may be one of the embedded engine's: leave --on out, or use --on ''",
+        )
+    if ".Statement." in code or "executed in an implicit transaction" in said:
         return QueryError(said, fix="check the query's values and functions")
     return translate(error, address)
