@@ -19,6 +19,8 @@ from collections.abc import Iterable, Sequence
 from kg.neo4j.names import MARKER, VECTOR, Names, quoted
 
 _EACH = "UNWIND range(0, $rows - 1) AS i "
+# A plan stays right while a database fills; otherwise a server makes it anew when it has grown.
+_PLANNED_ONCE = f"CYPHER replan=skip {_EACH}"
 _MARK = f"{MARKER}: $mark"
 
 
@@ -34,7 +36,7 @@ def create_nodes(label: str, columns: Sequence[str]) -> str:
 def merge_nodes(label: str, columns: Sequence[str]) -> str:
     """Make or update nodes; gives back as :func:`create_nodes`."""
     return (
-        f"{_EACH}MERGE (n:{quoted(label)} {{id: $id[i], {_MARK}}}) "
+        f"{_PLANNED_ONCE}MERGE (n:{quoted(label)} {{id: $id[i], {_MARK}}}) "
         f"{_set('n', columns)}RETURN collect(elementId(n)) AS places, count(*) AS written"
     )
 
@@ -61,7 +63,7 @@ def merge_edges(
     identity = f"id: $id[i], {_MARK}" if "id" in columns else _MARK
     shown = quoted(kind) if kind else "$($type[i])"
     return (
-        f"{_EACH}MATCH (a:{quoted(names.label(start))} {{id: $start[i], {_MARK}}}) "
+        f"{_PLANNED_ONCE}MATCH (a:{quoted(names.label(start))} {{id: $start[i], {_MARK}}}) "
         f"MATCH (b:{quoted(names.label(end))} {{id: $end[i], {_MARK}}}) "
         f"MERGE (a)-[r:{shown} {{{identity}}}]->(b) "
         f"{_set('r', columns)}RETURN count(*) AS written"
