@@ -16,6 +16,7 @@ QUICK: dict[str, list[str]] = {
     "build_graph": ["--size", "10000", "--results", ".bench/quick"],
     "cobuy_pull": ["--quick", "--output", ".bench/quick/cobuy_pull.json"],
     "neo4j_load": ["--quick", "--output", ".bench/quick/neo4j_load.json"],
+    "neo4j_latency": ["--quick", "--output", ".bench/quick/neo4j_latency.json"],
     "embedding": ["--quick", "--output", ".bench/quick/embedding.json"],
     "vector_search": ["--quick", "--output", ".bench/quick/vector_search.json"],
     "orchestration": ["--quick", "--output", ".bench/quick/orchestration.json"],
