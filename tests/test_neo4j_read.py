@@ -220,7 +220,8 @@ def test_an_unknown_source_is_told_with_those_there_are(embedded: Base, served: 
         "MATCH (c:CoBuy) WHERE (c)-[:UsedFor]->() "
         "RETURN c.id AS id, size([(c)-[:OF]->(p) | p.id]) AS n ORDER BY id",
         "RETURN [x IN range(1, 5) WHERE x % 2 = 0 | x * 10] AS l, "
-        "reduce(s = 0, x IN [1, 2] | s + x) AS s, any(x IN [1, 2] WHERE x > 1) AS a, [1, 2, 3, 4][1..3] AS some, 1 IN [2, null] AS i",
+        "reduce(s = 0, x IN [1, 2] | s + x) AS s, any(x IN [1, 2] WHERE x > 1) AS a, "
+        "[1, 2, 3, 4][1..3] AS some, 1 IN [2, null] AS i",
         "MATCH (i:Intention) WHERE i.text =~ 'wish 1.*' RETURN count(i) AS n",
         "MATCH (:Product {id: 'P001'})-[:CO_BUY*1..2]-(q:Product) RETURN count(DISTINCT q) AS n",
         "MATCH p = shortestPath((:Product {id: 'P001'})-[:CO_BUY*..6]-(:Product {id: 'P005'})) "
