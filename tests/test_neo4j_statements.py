@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,11 @@ def test_types_that_are_learned_of_later_are_planned_well_among_many_edges(
     assert "Expand(Into)" in planned(neo4j, query)
 
 
-def test_writers_do_not_get_into_each_others_way(neo4j: Database, many: Directory) -> None:
-    """Without turns at the commit, or buckets, the server kills some of them as deadlocked."""
+def test_writers_do_not_get_into_each_others_way(
+    neo4j: Database, many: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without buckets the server kills some of them as deadlocked; small ones show it soonest."""
+    monkeypatch.setattr("kg.neo4j.writer.evenly", partial(evenly, most=250))
     stages: set[str] = set()
 
     def progress(stage: str, done: int, total: int | None) -> None:
