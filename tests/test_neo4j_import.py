@@ -79,7 +79,7 @@ def imported(files: ExportReport, tmp_path_factory: pytest.TempPathFactory) -> I
     """A server on a database that the importer made, by the command that an export prints."""
     folder = tmp_path_factory.mktemp("imported")
     run(str(files).partition("read them with:")[2], folder)
-    with Neo4jServer(folder / "home") as server:
+    with Neo4jServer(folder / "home", short=True) as server:
         yield Database(Address(server.uri))
 
 
