@@ -91,12 +91,13 @@ def evidence(
     }
 
 
-def chunk(seed: int, size: int = 40, pool: int = 60) -> dict[str, Any]:
+def chunk(seed: int, size: int = 40, pool: int = 60, *, few: bool = False) -> dict[str, Any]:
     """Rows that refer to each other; chunks with other seeds overlap with this one.
 
-    `size` assertions; products, posts and words come from pools of that size.
+    `size` assertions; products, posts and words come from pools of that size. With `few` there are
+    two relations of each family: a database server plans and constrains each kind of edge.
     """
-    chance = random.Random(seed)
+    chance, most = random.Random(seed), 2 if few else None
     products = [
         product(
             f"P{n:03d}", f"Product {n}", brand=f"brand {n % 5}", categories=["all", f"c{n % 3}"]
@@ -118,10 +119,10 @@ def chunk(seed: int, size: int = 40, pool: int = 60) -> dict[str, Any]:
             "accepted": chance.choice([None, True, False]),
         }
         if chance.random() < 0.5:
-            relation = chance.choice(relations.SOCIAL).name
+            relation = chance.choice(relations.SOCIAL[:most]).name
             found = evidence("Post", chance.choice(posts)["id"], relation, word)
         else:
-            relation = chance.choice(relations.COBUY).name
+            relation = chance.choice(relations.COBUY[:most]).name
             found = evidence("CoBuy", chance.choice(cobuys)["id"], relation, word)
         request = f"{seed}-{len(assertions)}"
         found = evidence(

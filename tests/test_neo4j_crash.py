@@ -40,7 +40,7 @@ class Killable(Stoppable, Protocol):
 def part(tmp_path_factory: pytest.TempPathFactory) -> Directory:
     """A knowledge base as it was for an earlier push."""
     directory = new_directory(tmp_path_factory.mktemp("crash"))
-    commit(directory, **chunk(1, SIZE // 2, POOL))
+    commit(directory, **chunk(1, SIZE // 2, POOL, few=True))
     return directory
 
 
@@ -49,7 +49,7 @@ def whole(part: Directory) -> Directory:
     """The same with more in it."""
     directory = Directory(part.root.with_name("whole.kg"))
     shutil.copytree(part.root, directory.root)
-    commit(directory, **chunk(2, SIZE, POOL))
+    commit(directory, **chunk(2, SIZE, POOL, few=True))
     return directory
 
 

@@ -26,7 +26,7 @@ from tests.neo4j_push_world import Database, Stoppable, embedded_content
 def directory(tmp_path: Path) -> Directory:
     directory = new_directory(tmp_path)
     for seed in range(3):
-        commit(directory, **chunk(seed))
+        commit(directory, **chunk(seed, few=True))
     return directory
 
 

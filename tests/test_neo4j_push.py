@@ -26,7 +26,7 @@ def directory(tmp_path: Path) -> Directory:
 @pytest.fixture
 def filled(directory: Directory) -> Directory:
     for seed in range(3):
-        commit(directory, **chunk(seed))
+        commit(directory, **chunk(seed, few=True))
     return directory
 
 
@@ -39,6 +39,7 @@ def test_the_graph_is_the_same_as_the_embedded_one(neo4j: Database, filled: Dire
         products=[product("Q1", images=image, categories=["a", "b"], price=9.5)],
         assertions=[evidence("Product", "Q1", "UsedFor", "light", model=None)],
     )
+    commit(filled, **chunk(10, size=80))  # with relations of every kind
     report = neo4j.push(filled)
     assert (report.graph, report.changed) == ("written", True)
     found = neo4j.content()
@@ -71,7 +72,7 @@ def test_writing_everything_again_doubles_nothing(neo4j: Database, filled: Direc
 def test_what_is_new_is_added(neo4j: Database, filled: Directory) -> None:
     first = neo4j.push(filled)
     for seed in (7, 8):
-        commit(filled, **chunk(seed, size=8))
+        commit(filled, **chunk(seed, size=8, few=True))
         report = neo4j.push(filled)
         assert report.graph == "updated"
         assert 0 < report.nodes < first.nodes and 0 < report.edges < first.edges
@@ -84,7 +85,7 @@ def test_any_order_of_pushes_gives_the_same(
 ) -> None:
     turn = random.Random(seed)
     for number in turn.sample(range(30), 4):
-        commit(directory, **chunk(number, size=10 + 10 * turn.randrange(3)))
+        commit(directory, **chunk(number, size=10 + 10 * turn.randrange(3), few=True))
         if turn.random() < 0.6:
             neo4j.push(directory)
     neo4j.push(directory)
@@ -164,7 +165,7 @@ def test_other_peoples_nodes_are_never_touched(neo4j: Database, filled: Director
     )
     before = neo4j.run(theirs)
     neo4j.push(filled)
-    commit(filled, **chunk(9, size=8))
+    commit(filled, **chunk(9, size=8, few=True))
     neo4j.push(filled)
     # An edge of theirs between nodes of ours, of a type of ours.
     neo4j.run("MATCH (c:CoBuy)-[:OF]->(p) WITH c, p LIMIT 1 CREATE (c)-[:OF {mine: 1}]->(p)")
@@ -179,7 +180,7 @@ def test_a_prefix_makes_room_for_a_second_one(
     neo4j: Database, filled: Directory, tmp_path: Path
 ) -> None:
     other = new_directory(tmp_path / "other")
-    commit(other, **chunk(1))  # with ids that the first one has, too
+    commit(other, **chunk(1, few=True))  # with ids that the first one has, too
     neo4j.push(filled)
     before = neo4j.content()
     report = neo4j.push(other, prefix="ikg")
@@ -198,7 +199,7 @@ def test_another_knowledge_base_is_not_poured_into_the_first(
 ) -> None:
     neo4j.push(filled)
     other = new_directory(tmp_path / "other")
-    commit(other, **chunk(5))
+    commit(other, **chunk(5, few=True))
     before = neo4j.everything()
     with pytest.raises(GraphClashError, match="another knowledge base") as caught:
         neo4j.push(other)
@@ -236,7 +237,7 @@ def test_a_dry_run_counts_what_a_push_then_does(neo4j: Database, filled: Directo
     report = neo4j.push(filled)
     assert (counted.nodes, counted.edges) == (report.nodes, report.edges)
     assert not neo4j.push(filled, dry_run=True).changed
-    commit(filled, **chunk(8, size=8))
+    commit(filled, **chunk(8, size=8, few=True))
     counted = neo4j.push(filled, dry_run=True)
     report = neo4j.push(filled)
     assert (counted.nodes, counted.edges) == (report.nodes, report.edges)
@@ -264,7 +265,7 @@ def test_the_watermark_follows_what_is_durable(
     assert state is not None and state.parts == ()
     assert set(state.loading) == set(part_keys(filled.manifest()))
     counted = neo4j.push(filled, dry_run=True)
-    commit(filled, **chunk(9, size=8))  # the truth goes on meanwhile
+    commit(filled, **chunk(9, size=8, few=True))  # the truth goes on meanwhile
     report = neo4j.push(filled)
     assert report.graph == "resumed"
     assert counted.nodes <= report.nodes and counted.edges <= report.edges
@@ -276,7 +277,7 @@ def test_the_watermark_follows_what_is_durable(
 def test_an_update_that_was_stopped_is_done_again(neo4j: Database, filled: Directory) -> None:
     neo4j.push(filled)
     before = neo4j.state()
-    commit(filled, **chunk(9, size=20))
+    commit(filled, **chunk(9, size=20, few=True))
     with pytest.raises(KeyboardInterrupt):
         neo4j.push(filled, progress=interrupt_at("neo4j: edges"))
     assert neo4j.state() == before

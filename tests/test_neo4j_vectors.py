@@ -24,7 +24,7 @@ NEAREST = (
 def directory(tmp_path: Path) -> Directory:
     directory = new_directory(tmp_path)
     for seed in range(3):
-        commit(directory, **chunk(seed))
+        commit(directory, **chunk(seed, few=True))
     build(directory, embedder=HashingEmbedder())
     return directory
 
@@ -107,7 +107,7 @@ def test_without_vectors(neo4j: Database, directory: Directory, tmp_path: Path) 
     report = neo4j.push(directory, vectors=True)
     assert report.graph == "current" and report.embedded
     unbuilt = new_directory(tmp_path / "unbuilt")
-    commit(unbuilt, **chunk(1))
+    commit(unbuilt, **chunk(1, few=True))
     report = neo4j.push(unbuilt, vectors=True, prefix="unbuilt")
     assert report.vectors == "none" and any("intentkg build" in note for note in report.notes)
 
