@@ -2,10 +2,11 @@
 
     python -m benchmarks.performance.neo4j_latency [--quick] [--output FILE] [--work FOLDER]
 
-Every named query with its defaults, a co-buy pull, and a search by meaning, through the Python API,
-of heads drawn at random; each question is put to one store and then to the other, the answers are
-compared, and the first :data:`WARM` of each kind are not counted. The server is a Neo4j Community
-edition on the same machine, on which everything was pushed before; its page cache holds all of it.
+Every named query with its defaults, a co-buy pull, and a search by meaning, through the functions
+behind the Python API, of heads drawn at random; each question is put to one store and then to the
+other, the answers are compared, and the first :data:`WARM` of each kind are not counted. The server
+is a Neo4j Community edition on the same machine, into which everything was pushed before; its page
+cache holds all of it.
 """
 
 from __future__ import annotations
@@ -16,17 +17,27 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-import intentkg
 from benchmarks.performance import recombine
 from benchmarks.performance.neo4j_place import place
 from benchmarks.performance.workload import ROOT, load
-from intentkg.reading import IndexKind
-from queries.named import NamedQuery, list_queries
+from kg.build import build
+from kg.embed import Embedder, load_embedder
+from kg.embedded import open_graph
+from kg.neo4j.connection import Address
+from kg.neo4j.push import push
+from kg.neo4j.reader import open_served
+from kg.neo4j.vector_search import ServedIndex
+from kg.store import GraphReader
+from kg.vectors import open_index
+from queries import cobuy
+from queries.named import NamedQuery, list_queries, run_named
+from queries.search import Index, search
 from schema.errors import QueryError
 
 SIZES: tuple[int, ...] = (2_450, 24_500, 98_000)
@@ -37,24 +48,37 @@ _SLOW = 2.0  # seconds; a question that takes longer on either store is put fewe
 _TEXTS = ("stay dry in the rain", "a gift for a child", "cook for friends", "save time at work")
 
 
-def questions(base: intentkg.KnowledgeBase, seed: int) -> Iterator[tuple[str, list[Any]]]:
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where questions are put to: a graph, its own vector index, and FAISS's."""
+
+    graph: GraphReader
+    index: Index
+    faiss: Index
+    embedder: Embedder
+
+
+type Question = Callable[[Store], Any]
+
+
+def questions(graph: GraphReader, seed: int) -> Iterator[tuple[str, list[Question]]]:
     """Yield kinds of questions, each as what is to be called with either store."""
     chance = random.Random(seed)
-    heads = _Heads(base, chance)
+    heads = _Heads(graph, chance)
     for query in list_queries():
         given = [heads.values(query) for _ in range(ASKED + WARM)]
         yield query.name, [_named(query.name, values) for values in given]
     products = [heads.one("product") for _ in range(ASKED + WARM)]
     yield "(pull of a product)", [_pull(product) for product in products]
     texts = [f"{_TEXTS[n % len(_TEXTS)]} {n}" for n in range(ASKED + WARM)]
-    yield "(search, FAISS)", [_search(text, "faiss") for text in texts]
-    yield "(search, each its own index)", [_search(text, None) for text in texts]
+    yield "(search, FAISS)", [_search(text, own=False) for text in texts]
+    yield "(search, each its own index)", [_search(text, own=True) for text in texts]
 
 
 class _Heads:
     """Draws products, posts and intentions of a graph."""
 
-    def __init__(self, base: intentkg.KnowledgeBase, chance: random.Random) -> None:
+    def __init__(self, graph: GraphReader, chance: random.Random) -> None:
         self._chance = chance
         texts = {
             "product": "MATCH (c:CoBuy)-[]->(:Intention) RETURN DISTINCT c.a AS x",
@@ -65,7 +89,7 @@ class _Heads:
             "string": "MATCH ()-[r]->(:Intention) UNWIND r.models AS m RETURN DISTINCT m AS x",
         }
         self._known = {
-            kind: [row[0] for row in base.cypher(f"{text} ORDER BY x", limit=50_000).rows]
+            kind: [row[0] for row in graph.read(f"{text} ORDER BY x LIMIT 50000").rows]
             for kind, text in texts.items()
         }
 
@@ -80,26 +104,26 @@ class _Heads:
         return {parameter.name: self.one(parameter.type) for parameter in asked}
 
 
-def _named(name: str, values: dict[str, Any]) -> Callable[[intentkg.KnowledgeBase], Any]:
-    def ask(base: intentkg.KnowledgeBase) -> Any:
+def _named(name: str, values: dict[str, Any]) -> Question:
+    def ask(store: Store) -> Any:
         try:
-            return base.query(name, values, timeout=600).rows
+            return run_named(store.graph, name, values, timeout=600).rows
         except QueryError as error:
             return str(error)
 
     return ask
 
 
-def _pull(product: str) -> Callable[[intentkg.KnowledgeBase], Any]:
-    return lambda base: base.cobuy(product)
+def _pull(product: str) -> Question:
+    return lambda store: cobuy.pull(store.graph, product)
 
 
-def _search(text: str, index: Any) -> Callable[[intentkg.KnowledgeBase], Any]:
-    def ask(base: intentkg.KnowledgeBase) -> Any:
-        served = index is None and base._served is not None
-        own: IndexKind = "neo4j" if served else "faiss"
-        found = base.search(text, index=own)
-        return [hit.intention_id for hit in found] if own == index else None
+def _search(text: str, *, own: bool) -> Question:
+    def ask(store: Store) -> Any:
+        index = store.index if own else store.faiss
+        found = search(store.graph, index, store.embedder, text)
+        # Neo4j's index is approximate.
+        return None if own else [hit.intention_id for hit in found]
 
     return ask
 
@@ -115,32 +139,31 @@ def measure(size: int, work: Path) -> dict[str, Any]:
     """
     directory = recombine.knowledge_base(work / f"recombined-{size}.kg", size)
     found: dict[str, Any] = {}
+    build(directory)
+    faiss, embedder = open_index(directory), load_embedder()
     with (
         tempfile.TemporaryDirectory(dir=work) as home,
         place(work, Path(home) / "home") as here,
-        intentkg.open(directory.root) as disk,
+        open_graph(directory) as graph,
     ):
-        disk.build()
-        disk.push(here.uri)
-        with intentkg.open(directory.root, neo4j=here.uri) as served:
-            for kind, asked in questions(disk, size):
+        push(directory, Address(here.uri))
+        with open_served(Address(here.uri)) as there:
+            disk = Store(graph, faiss, faiss, embedder)
+            served = Store(there, ServedIndex(there, embedder), faiss, embedder)
+            for kind, asked in questions(graph, size):
                 found[kind] = _times(asked, disk, served)
                 click.echo(f"{size:,} {kind}: {json.dumps(found[kind])}", err=True)
     return {"assertions": size, "load": load(), "questions": found}
 
 
-def _times(
-    asked: Sequence[Callable[[intentkg.KnowledgeBase], Any]],
-    disk: intentkg.KnowledgeBase,
-    served: intentkg.KnowledgeBase,
-) -> dict[str, Any]:
+def _times(asked: Sequence[Question], disk: Store, served: Store) -> dict[str, Any]:
     """Put questions to both in turn."""
     taken: dict[str, list[float]] = {"disk": [], "neo4j": []}
     for number, ask in enumerate(asked):
         answers = []
-        for name, base in (("disk", disk), ("neo4j", served)):
+        for name, store in (("disk", disk), ("neo4j", served)):
             start = time.perf_counter()
-            answers.append(ask(base))
+            answers.append(ask(store))
             if number >= WARM:
                 taken[name].append(1000 * (time.perf_counter() - start))
         if answers[0] != answers[1]:
