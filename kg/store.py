@@ -1,7 +1,8 @@
 """What every graph store can do: be written in batches and be read with Cypher.
 
 The shape of the graph is the same on every store (see :mod:`kg.projection`), so that one Cypher
-text runs on all of them. :class:`kg.embedded.EmbeddedGraph` reads the file in a knowledge base.
+text runs on all of them. :class:`kg.embedded.EmbeddedGraph` reads the file in a knowledge base,
+:class:`kg.neo4j.reader.ServedGraph` what was pushed into a server.
 """
 
 from __future__ import annotations
@@ -134,7 +135,3 @@ class GraphWriter(Protocol):
     def finish(self) -> None:
         """Make everything durable and readable; nothing can be written afterwards."""
         ...
-
-
-class GraphStore(GraphReader, GraphWriter, Protocol):
-    """A store that is written and read through one object, such as a database server."""

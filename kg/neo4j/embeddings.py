@@ -20,7 +20,7 @@ from kg.neo4j.crew import Crew, Task
 from kg.neo4j.names import Names
 from kg.neo4j.patience import Patient, Progress
 from kg.neo4j.schema import Schema
-from kg.neo4j.state import State, part_key
+from kg.neo4j.state import State, part_key, vector_model
 from kg.vectors import open_state
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def push_vectors(
 
 def model_of(vectors: VectorState) -> str:
     """The embedder, and how long its vectors are."""
-    return f"{vectors.model} ({vectors.dimension})"
+    return vector_model(vectors.model, vectors.dimension)
 
 
 def _write(

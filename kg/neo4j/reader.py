@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kg import cypher_guard
-from kg.neo4j.connection import Address, Server, connect, translate
+from kg.neo4j.connection import Address, Server, connect, server_errors, translate
 from kg.neo4j.dialect import as_asked, as_served
 from kg.neo4j.names import MARKER, OURS, Names, quoted
 from kg.neo4j.state import SCHEMA, State
@@ -245,8 +245,6 @@ class _Plain:
 
 
 def _state(server: Server, names: Names) -> State:
-    from kg.neo4j.connection import server_errors
-
     with server_errors(server.address), server.session() as session:
         state = session.execute_read(lambda tx: State.read(tx, names))
     if state is None:

@@ -107,6 +107,11 @@ class State:
         ).consume()
 
 
+def vector_model(name: str, dimension: int) -> str:
+    """An embedder, and how long its vectors are, as the state names them."""
+    return f"{name} ({dimension})"
+
+
 def part_key(part: Part) -> str:
     """A part as the watermark names it."""
     return f"{part.file}@{part.sha256[:16]}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kg.neo4j.names import VECTOR, quoted
 from kg.neo4j.reader import ServedGraph
+from kg.neo4j.state import vector_model
 from schema.errors import NotBuiltError, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class ServedIndex:
                 "the graph on the server has no vectors",
                 fix="intentkg build KB, then intentkg push KB without --no-vectors",
             )
-        mine = f"{embedder.name} ({embedder.dimension})"
+        mine = vector_model(embedder.name, embedder.dimension)
         if model != mine:
             raise UsageError(
                 f"the vectors on the server are of {model}, this is {mine}",
