@@ -197,7 +197,7 @@ def open(
     """
     served = None
     if neo4j is not None:
-        from kg.neo4j.connection import Address
+        from kg.neo4j.address import Address
 
         address = Address.read(neo4j, user=user, password=password, database=database)
         served = Served(address, prefix)

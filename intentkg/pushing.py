@@ -63,7 +63,7 @@ class Pushing:
         LockedError
             If another push is at work there.
         """
-        from kg.neo4j.connection import Address
+        from kg.neo4j.address import Address
         from kg.neo4j.push import push
 
         return push(

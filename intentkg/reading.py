@@ -12,7 +12,7 @@ from schema.errors import UsageError
 
 if TYPE_CHECKING:
     from kg.embed import Embedder
-    from kg.neo4j.connection import Address
+    from kg.neo4j.address import Address
     from kg.neo4j.reader import ServedGraph
     from kg.store import GraphReader
     from queries.results import CobuyEdge, Results, SearchHit, Table

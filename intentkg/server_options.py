@@ -79,7 +79,7 @@ def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
         if uri:
             advise(uri)
             if on is None:
-                from kg.neo4j.connection import Address
+                from kg.neo4j.address import Address
 
                 output.say(f"note: read from {Address.read(uri)} ({_URI}); --on '' reads the disk")
         return command(*args, where=Where(uri or None, user, database, prefix), **more)
@@ -93,7 +93,7 @@ def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def advise(uri: str | None) -> None:
     """Tell a person who put a password into an address not to."""
-    from kg.neo4j.connection import Address
+    from kg.neo4j.address import Address
 
     advice = Address.read(uri).advice
     if advice:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from kg.directory import Directory
-from kg.neo4j.connection import Address, connect
+from kg.neo4j.address import Address
+from kg.neo4j.connection import connect
 from kg.neo4j.names import OURS, Names
 from kg.neo4j.push import push
 from kg.neo4j.report import PushReport

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from kg.directory import Directory
-from kg.neo4j.connection import Address
+from kg.neo4j.address import Address
 from kg.neo4j.push import push
 
 

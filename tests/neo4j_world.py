@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.neo4j_server import Neo4jServer
-from kg.neo4j.connection import Address
+from kg.neo4j.address import Address
 
 PASSWORD = "correct-horse-9"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from kg.directory import Directory
-from kg.neo4j.connection import Address, connect
+from kg.neo4j.address import Address
+from kg.neo4j.connection import connect
 from schema.errors import ServerAccessError, ServerError, ServerUnavailableError, UsageError
 from tests.graph_samples import commit, new_directory, post
 from tests.neo4j_push_world import Database

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.neo4j_server import Neo4jServer
 from kg.directory import Directory
 from kg.exports.registry import ExportReport, export
-from kg.neo4j.connection import Address
+from kg.neo4j.address import Address
 from kg.neo4j.state import SCHEMA
 from tests.graph_samples import chunk, commit, evidence, new_directory, post, product
 from tests.neo4j_push_world import Database, embedded_content

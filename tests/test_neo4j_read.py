@@ -14,7 +14,7 @@ from benchmarks.neo4j_server import Neo4jServer
 from kg.build import build
 from kg.cypher_elsewhere import DIFFERENCES, Difference
 from kg.directory import Directory
-from kg.neo4j.connection import Address
+from kg.neo4j.address import Address
 from kg.neo4j.push import push
 from kg.neo4j.reader import ServedGraph, open_served
 from kg.store import GraphReader

@@ -29,7 +29,7 @@ from benchmarks.performance.workload import ROOT, load
 from kg.build import build
 from kg.embed import Embedder, load_embedder
 from kg.embedded import open_graph
-from kg.neo4j.connection import Address
+from kg.neo4j.address import Address
 from kg.neo4j.push import push
 from kg.neo4j.reader import open_served
 from kg.neo4j.vector_search import ServedIndex

@@ -42,7 +42,7 @@ from benchmarks.performance.neo4j_place import Place, place
 from benchmarks.performance.neo4j_turns import imported, run_tool, take_turn
 from benchmarks.performance.workload import ROOT
 from kg.directory import Directory
-from kg.neo4j.connection import Address
+from kg.neo4j.address import Address
 from kg.neo4j.push import push
 
 SIZES: tuple[int, ...] = (24_500, 245_000, 490_000)

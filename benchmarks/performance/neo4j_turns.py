@@ -136,7 +136,7 @@ def pushed(uri: str, source: Path) -> dict[str, Any]:
 def _push(uri: str, directory: Directory, expected: str) -> tuple[float, dict[str, float]]:
     import neo4j  # noqa: F401  (before the clock starts, as the tools' packages are)
 
-    from kg.neo4j.connection import Address
+    from kg.neo4j.address import Address
     from kg.neo4j.push import push
 
     began = time.perf_counter()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kg.neo4j.connection import Server, server_errors
+from kg.neo4j.connection import Server
+from kg.neo4j.failures import server_errors
 from kg.neo4j.names import MARKER, Names, quoted
 from kg.neo4j.schema import LABELS, node_constraints
 from schema.errors import GraphClashError

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from kg.neo4j.connection import Server, server_errors
+from kg.neo4j.connection import Server
+from kg.neo4j.failures import server_errors
 from kg.neo4j.names import MARKER, Names, quoted
 from kg.neo4j.schema import edge_constraints, node_constraints, text_index
 from kg.neo4j.state import GRAPH, SCHEMA, State

@@ -12,7 +12,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from kg.neo4j.connection import Server, server_errors
+from kg.neo4j.connection import Server
+from kg.neo4j.failures import server_errors
 from kg.neo4j.names import MARKER, Names
 from kg.neo4j.state import LOCK
 from schema.errors import LockedError

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kg.neo4j.connection import Mode, Server, translate
+from kg.neo4j.connection import Mode, Server
+from kg.neo4j.failures import translate
 from schema.errors import ServerUnavailableError
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Patient:
         ServerUnavailableError
             If the server stayed away for longer than our patience.
         IntentKGError
-            As :func:`kg.neo4j.connection.translate` says.
+            As :func:`kg.neo4j.failures.translate` says.
         """
         return self._run("write", work, finally_)
 

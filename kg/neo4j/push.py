@@ -16,8 +16,9 @@ from kg.directory import Directory
 from kg.graph_build import SHAPE
 from kg.manifest import Manifest
 from kg.neo4j import embeddings, imported
+from kg.neo4j.address import Address
 from kg.neo4j.clashes import check_clashes
-from kg.neo4j.connection import Address, Server, connect
+from kg.neo4j.connection import Server, connect
 from kg.neo4j.crew import Crew
 from kg.neo4j.lock import Lock
 from kg.neo4j.names import Names

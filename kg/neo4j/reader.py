@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kg import cypher_guard
-from kg.neo4j.connection import Address, Server, connect, server_errors, translate
+from kg.neo4j.address import Address
+from kg.neo4j.connection import Server, connect
 from kg.neo4j.dialect import as_asked, as_served
+from kg.neo4j.failures import server_errors, translate
 from kg.neo4j.names import MARKER, OURS, Names, quoted
 from kg.neo4j.state import SCHEMA, State
 from kg.store import GraphCounts, Result

@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from kg.neo4j.connection import Server, server_errors
+from kg.neo4j.connection import Server
+from kg.neo4j.failures import server_errors
 from kg.neo4j.names import MARKER, VECTOR, Names, quoted
 from kg.neo4j.patience import Patient, Progress
 from kg.neo4j.state import SCHEMA, State
