@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from pathlib import Path
 
 import click
@@ -39,6 +40,9 @@ def main(
     try:
         with server:
             click.echo(f"it answers at {server.uri}; Ctrl-C stops it")
+            if password:
+                click.echo(f"export INTENTKG_NEO4J_PASSWORD={shlex.quote(password)}")
+            click.echo(f"intentkg push demo.kg {server.uri}")
             with contextlib.suppress(KeyboardInterrupt):
                 server.join()
     except IntentKGError as error:
