@@ -145,7 +145,7 @@ def test_make_install_brings_pandas_at_a_pinned_version():
         text=True,
         check=True,
     ).stdout
-    assert "-c constraints.txt -e '.[pandas]'" in steps
+    assert "-c constraints.txt -e '.[pandas,neo4j]'" in steps
     pins = (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
     assert any(line.startswith("pandas==") for line in pins)
     assert "intentkg[pandas]" not in (root / "README.md").read_text(encoding="utf-8")
