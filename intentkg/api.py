@@ -126,8 +126,6 @@ class KnowledgeBase(Reading, Generating, Scoring, Distilling, Exporting, Pushing
     # What is read --------------------------------------------------------------------------
 
     def _open_graph(self) -> GraphReader:
-        if self._served is not None:
-            return self._served.open()
         from kg.embedded import open_graph
 
         return open_graph(self.directory)

@@ -272,7 +272,7 @@ class Reading:
 
     @cached_property
     def _graph(self) -> GraphReader:
-        return self._open_graph()
+        return self._open_graph() if self._served is None else self._served.open()
 
     @property
     def _called(self) -> str:
@@ -323,10 +323,6 @@ class ServedBase(Reading):
     def __repr__(self) -> str:
         assert self._served is not None
         return f"intentkg.open(neo4j={str(self._served.address)!r})"
-
-    def _open_graph(self) -> GraphReader:
-        assert self._served is not None
-        return self._served.open()
 
     def _open_index(self) -> Index:
         raise UsageError(

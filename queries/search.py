@@ -146,12 +146,13 @@ def search_many(
         source=source,
         head_type=head_type,
     )
-    if not checked or not len(index):
+    size = len(index)
+    if not checked or not size:
         return [Results(SearchHit, []) for _ in checked]
     passing = _Passing(graph, edge_filter)
     # In the form in which the intentions were embedded, so that the same words score 1.
     asked = [normalise_text(text) or text for text in checked]
-    ranked = _rank(index, embedder.encode(asked), k, passing)
+    ranked = _rank(index, size, embedder.encode(asked), k, passing)
     wanted = list(dict.fromkeys(identifier for found in ranked for _, identifier in found))
     about = _heads(graph, wanted, edge_filter, heads)
     return [
@@ -205,10 +206,9 @@ class _Passing:
 
 
 def _rank(
-    index: Index, vectors: npt.NDArray[np.float32], k: int, passing: _Passing
+    index: Index, size: int, vectors: npt.NDArray[np.float32], k: int, passing: _Passing
 ) -> list[list[tuple[float, str]]]:
     """For each vector the k best (score, id) whose id passes."""
-    size = len(index)
     ranked: list[list[tuple[float, str]]] = [[] for _ in vectors]
     pending = list(range(len(vectors)))
     fetch = min(k + _SPARE, size)

@@ -213,12 +213,12 @@ class _Plain:
         self._mark = mark
 
     def __call__(self, value: Any) -> Any:
-        from neo4j import graph, time
-
         if type(value) in _AS_IS:
             return value
         if isinstance(value, float):
             return value if math.isfinite(value) else None
+        from neo4j import graph, time
+
         if isinstance(value, list | tuple) and not hasattr(value, "srid"):
             return [self(item) for item in value]
         if isinstance(value, dict):
