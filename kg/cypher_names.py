@@ -16,12 +16,22 @@ from schema.errors import CypherSyntaxError
 from schema.relations import NodeType
 
 LABELS = tuple(sorted(NodeType))
-TYPES = ("OF", "CO_BUY", "HAS_IMAGE", "MENTIONS", "HYPERNYM", *relations.names())
+TYPES = (
+    "OF",
+    "CO_BUY",
+    "HAS_IMAGE",
+    "MENTIONS",
+    "HYPERNYM",
+    "SAME_AS",
+    "INSTANCE_OF",
+    *relations.names(),
+)
 PROPERTIES = tuple(
     sorted(
         set(
             """id source external_id text language created_at title brand price categories
             media_type width height a b support support_ab support_ba npmi sources name weight
+            members similarity score
             plausibility typicality accepted models evidence""".split()  # noqa: SIM905
         )
     )

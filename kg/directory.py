@@ -8,6 +8,7 @@
       assertions/         assertions-*.parquet
       requests.sqlite     model requests and replies (written by generation)
       rejected.parquet    refused rows
+      layers/             what analyses add (kg.layers)
       graph/              embedded graph engine's file      } derived
       vectors/            FAISS index and its manifest      }
       .staging/           what a running writer has not committed yet
@@ -185,7 +186,7 @@ class Directory:
             kept = self.manifest().files()
         except NotAKnowledgeBaseError:
             return
-        for folder in ("records", "assertions", "graph", "vectors"):
+        for folder in ("records", "assertions", "layers", "graph", "vectors"):
             for found in (self.root / folder).glob("*"):
                 relative = f"{folder}/{found.name}"
                 # The spool holds what a killed build had embedded so far (kg.vectors).

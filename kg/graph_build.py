@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from kg import layers
 from kg.directory import Directory
 from kg.manifest import GraphState, Manifest, sha256_file
 from kg.store import EdgeKind
@@ -42,8 +43,9 @@ def engine() -> str:
 
 
 def all_parts(manifest: Manifest) -> tuple[str, ...]:
-    """Every committed part of the truth."""
-    return tuple(part.file for table in TABLES for part in manifest.parts(table))
+    """Every committed part of the truth, and every layer."""
+    truth = (part for table in TABLES for part in manifest.parts(table))
+    return tuple(part.file for part in (*truth, *layers.parts(manifest)))
 
 
 def plan_graph(directory: Directory, manifest: Manifest, *, fresh: bool = False) -> Plan:
@@ -57,6 +59,8 @@ def plan_graph(directory: Directory, manifest: Manifest, *, fresh: bool = False)
     known = set(state.parts)
     if not known <= set(all_parts(manifest)):
         return "build"
+    if any(part.file not in known for part in layers.parts(manifest)):
+        return "build"  # a layer is replaced as a whole, and so may be most of the graph's edges
     parts = [part for table in TABLES for part in manifest.parts(table)]
     added = sum(part.rows for part in parts if part.file not in known)
     if not any(part.file not in known for part in parts):

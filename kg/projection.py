@@ -13,6 +13,14 @@
     (:Post|CoBuy|Product)-[:<relation> {id, plausibility, typicality, accepted, models, evidence,
                                         sources}]->(:Intention)
 
+and, where an analysis was asked to write them (:mod:`kg.layers`)::
+
+    (:Concept {id, name}), (:AbstractIntention {id, text})
+    (:CanonicalIntention {id, text, members})
+    (:Intention)-[:MENTIONS]->(:Concept)-[:HYPERNYM {weight}]->(:Concept)
+    (:Intention)-[:SAME_AS {similarity}]->(:CanonicalIntention)
+    (:Intention)-[:INSTANCE_OF {score}]->(:AbstractIntention)
+
 What several rows say about one thing is joined so that the order of imports does not matter:
 
 - a co-buy's supports are the sums over its sources, its NPMI the highest;
@@ -37,6 +45,7 @@ from kg.manifest import Manifest
 from kg.store import EdgeKind
 from schema import relations
 from schema.errors import CorruptError
+from schema.layers import LAYERS
 from schema.records import TABLES
 
 if TYPE_CHECKING:
@@ -47,9 +56,24 @@ OF = EdgeKind("CoBuy", "OF", "Product")
 CO_BUY = EdgeKind("Product", "CO_BUY", "Product")
 POST_IMAGE = EdgeKind("Post", "HAS_IMAGE", "Image")
 PRODUCT_IMAGE = EdgeKind("Product", "HAS_IMAGE", "Image")
+MENTIONS = EdgeKind("Intention", "MENTIONS", "Concept")
+HYPERNYM = EdgeKind("Concept", "HYPERNYM", "Concept")
+SAME_AS = EdgeKind("Intention", "SAME_AS", "CanonicalIntention")
+INSTANCE_OF = EdgeKind("Intention", "INSTANCE_OF", "AbstractIntention")
 
 # Rows in a batch.
 _BATCH = 16_384
+
+# Of the forms in which an intention was written.
+_TEXTS = """
+    SELECT intention_id AS id, arg_min(text, {{{{'n': -n, 'l': length(text), 't': text}}}}) AS text
+    FROM (SELECT intention_id, text, count(*) AS n FROM {} GROUP BY ALL) GROUP BY intention_id
+"""
+
+# The evidence for canonical intentions.
+_CANONICAL = """(
+    FROM assertions SEMI JOIN (SELECT canonical_id AS intention_id FROM {same_as})
+    USING (intention_id))"""
 
 # One statement per label. {posts} and so on stand for a table, or for those of its rows whose
 # ids an update touches.
@@ -80,11 +104,7 @@ _NODES = {
         ) AS named
         WHERE image.id IS NOT NULL AND NOT EXISTS (FROM images WHERE images.id = image.id)
         """,
-    "Intention": """
-        SELECT intention_id AS id, arg_min(text, {{'n': -n, 'l': length(text), 't': text}}) AS text
-        FROM (SELECT intention_id, text, count(*) AS n FROM {intentions} GROUP BY ALL)
-        GROUP BY intention_id
-        """,
+    "Intention": _TEXTS.format("{intentions}"),
     "CoBuy": """
         SELECT id, any_value(a) AS a, any_value(b) AS b, sum(support)::BIGINT AS support,
                sum(support_ab)::BIGINT AS support_ab, sum(support_ba)::BIGINT AS support_ba,
@@ -93,6 +113,13 @@ _NODES = {
         UNION ALL BY NAME
         SELECT DISTINCT head_id AS id FROM {assertions} AS a
         WHERE head_type = 'CoBuy' AND NOT EXISTS (FROM cobuys WHERE cobuys.id = a.head_id)
+        """,
+    "Concept": "SELECT id, name FROM {concepts}",
+    "AbstractIntention": "SELECT id, text FROM {abstractions}",
+    "CanonicalIntention": f"""
+        SELECT canonical_id AS id, text, members
+        FROM (SELECT canonical_id, 1 + count(*) AS members FROM {{same_as}} GROUP BY ALL)
+        JOIN ({_TEXTS.format(_CANONICAL)}) ON id = canonical_id
         """,
 }
 
@@ -109,6 +136,13 @@ _EDGES = {
         """,
     POST_IMAGE: _IMAGE_EDGES.format(table="{posts}"),
     PRODUCT_IMAGE: _IMAGE_EDGES.format(table="{products}"),
+    MENTIONS: 'SELECT intention_id AS start, concept_id AS "end" FROM {mentions}',
+    HYPERNYM: 'SELECT narrower_id AS start, broader_id AS "end", weight FROM {hypernyms}',
+    SAME_AS: """
+        SELECT intention_id AS start, canonical_id AS "end", similarity FROM {same_as}
+        UNION ALL SELECT DISTINCT canonical_id, canonical_id, 1.0::DOUBLE FROM {same_as}
+        """,
+    INSTANCE_OF: 'SELECT intention_id AS start, abstraction_id AS "end", score FROM {instances}',
 }
 
 # Heads, relation and tail are functions of the assertion's id.
@@ -148,7 +182,7 @@ class Projection:
         self._connection = connection
         self._directory = directory
         self._manifest = manifest
-        self._tables: dict[str, str] = {table: table for table in TABLES}
+        self._tables: dict[str, str] = {table: table for table in (*TABLES, *LAYERS)}
         self._tables["intentions"] = "assertions"
         self._aggregated = False
         if known:
@@ -242,6 +276,12 @@ class Projection:
             key = "assertion_id" if table == "assertions" else "id"
             self._restrict(table, table, key, f"new_{table}", key)
         self._restrict("intentions", "assertions", "intention_id", "new_assertions", "intention_id")
+        for layer in LAYERS:
+            if all(part.file in known for part in self._manifest.parts(layer)):
+                self._tables[layer] = f"(FROM {layer} WHERE false)"
+        if "WHERE false" in self._tables["same_as"]:  # a new row may change a canonical text
+            touched = "(SELECT intention_id AS canonical_id FROM touched_intentions)"
+            self._tables["same_as"] = f"(FROM same_as SEMI JOIN {touched} USING (canonical_id))"
 
     def _restrict(self, name: str, table: str, key: str, source: str, column: str) -> None:
         self._connection.execute(
@@ -260,7 +300,7 @@ def reaches(
 
     It cannot if a part is gone, or if a later row took an image away from a post or product.
     """
-    current = {part.file for table in TABLES for part in manifest.parts(table)}
+    current = {part.file for parts in manifest.tables.values() for part in parts}
     if not known <= current:
         return False
     for table in ("posts", "products"):

@@ -20,14 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import pyarrow as pa
+
 from kg.directory import Directory
 from kg.manifest import Manifest, Part
 from schema.errors import CorruptError, DiskFullError, IntentKGError, StoreError
+from schema.layers import LAYER_KEYS, LAYER_SCHEMAS, LAYERS, Layer
 from schema.records import SCHEMAS, TABLES, Table
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 KEYS: dict[Table, tuple[str, ...]] = {
     "posts": ("id",),
@@ -41,19 +43,23 @@ KEYS: dict[Table, tuple[str, ...]] = {
 ORDER: dict[Table, tuple[str, ...]] = {**KEYS, "assertions": ("assertion_id", "id")}
 """How the rows of a part are sorted, so that statistics find a row quickly."""
 
+_ALL: tuple[Table | Layer, ...] = (*TABLES, *LAYERS)
+_COLUMNS: dict[str, pa.Schema] = dict((*SCHEMAS.items(), *LAYER_SCHEMAS.items()))
+_KEYS: dict[str, tuple[str, ...]] = dict((*KEYS.items(), *LAYER_KEYS.items()))
+
 
 def connect(
     directory: Directory,
     manifest: Manifest | None = None,
     *,
-    tables: Iterable[Table] | None = None,
+    tables: Iterable[Table | Layer] | None = None,
     memory: str = "1GB",
     scratch: Path | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Open a connection with one view per table: ``posts``, ``products``, ``cobuys``, …
 
     Each view gives exactly one row per key (see :data:`KEYS`), the latest, with the columns of
-    ``SCHEMAS[table]``. Times are in UTC.
+    ``SCHEMAS[table]``. Times are in UTC. Layers have views too, ``concepts``, ``mentions``, …
 
     Parameters
     ----------
@@ -76,7 +82,7 @@ def connect(
 
     if manifest is None:
         manifest = directory.manifest()
-    for table in TABLES:
+    for table in _ALL:
         for part in manifest.parts(table):
             if not directory.path(part.file).is_file():
                 raise CorruptError(
@@ -97,7 +103,7 @@ def connect(
         scratch = scratch.absolute()
     spill = scratch or Path(tempfile.gettempdir())
     readable = [
-        directory.path(part.file).absolute() for table in TABLES for part in manifest.parts(table)
+        directory.path(part.file).absolute() for table in _ALL for part in manifest.parts(table)
     ]
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET temp_directory = {quote(spill / f'intentkg-spill-{uuid4().hex}')}")
@@ -106,7 +112,7 @@ def connect(
         connection.execute(f"SET allowed_directories = {_names([scratch])}")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    for table in TABLES if tables is None else tables:
+    for table in _ALL if tables is None else tables:
         part_view(connection, directory, table, manifest.parts(table), name=table)
     return connection
 
@@ -114,7 +120,7 @@ def connect(
 def part_view(
     connection: duckdb.DuckDBPyConnection,
     directory: Directory,
-    table: Table,
+    table: Table | Layer,
     parts: Sequence[Part],
     *,
     name: str,
@@ -130,6 +136,11 @@ def part_view(
     """
     query = _latest(directory, table, parts)
     connection.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {query}")
+
+
+def schema_of(table: Table | Layer) -> pa.Schema:
+    """The columns of a table or layer."""
+    return _COLUMNS[table]
 
 
 def stream(
@@ -195,8 +206,8 @@ def store_errors(doing: str) -> Iterator[None]:
         ) from error
 
 
-def _latest(directory: Directory, table: Table, parts: Sequence[Part]) -> str:
-    columns = ", ".join(SCHEMAS[table].names)
+def _latest(directory: Directory, table: Table | Layer, parts: Sequence[Part]) -> str:
+    columns = ", ".join(_COLUMNS[table].names)
     if not parts:
         return _nothing(table)
     if not any(part.supersedes for part in parts[1:]):
@@ -208,7 +219,7 @@ def _latest(directory: Directory, table: Table, parts: Sequence[Part]) -> str:
             runs[-1][1].append(part.file)
         else:
             runs.append((index, [part.file]))
-    keys = ", ".join(KEYS[table])
+    keys = ", ".join(_KEYS[table])
     everything = " UNION ALL ".join(
         f"SELECT {index} AS _part, {columns} FROM {_read(directory, files)}"
         for index, files in runs
@@ -240,8 +251,8 @@ def _read(directory: Directory, files: Sequence[str]) -> str:
     return parquet(*(directory.path(file) for file in files))
 
 
-def _nothing(table: Table) -> str:
-    columns = ", ".join(f"NULL::{_type(f.type)} AS {f.name}" for f in SCHEMAS[table])
+def _nothing(table: Table | Layer) -> str:
+    columns = ", ".join(f"NULL::{_type(f.type)} AS {f.name}" for f in _COLUMNS[table])
     return f"SELECT {columns} WHERE false"
 
 

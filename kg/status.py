@@ -10,16 +10,17 @@ from kg import rejections
 from kg.directory import Directory
 from kg.manifest import GraphState, Manifest, VectorState
 from kg.sql import connect, store_errors
+from schema.layers import LAYERS
 from schema.records import TABLES, Table
 
-GRAPH_TABLES: tuple[Table, ...] = TABLES
-"""The tables whose rows the graph shows."""
+GRAPH_TABLES: tuple[str, ...] = (*TABLES, *LAYERS)
+"""The tables and layers whose rows the graph shows."""
 
-VECTOR_TABLES: tuple[Table, ...] = ("assertions",)
+VECTOR_TABLES: tuple[str, ...] = ("assertions",)
 """The tables whose rows the vector index holds."""
 
 _SOURCES: tuple[Table, ...] = ("posts", "products", "cobuys", "assertions")
-_FOLDERS = ("records", "assertions", "graph", "vectors")
+_FOLDERS = ("records", "assertions", "layers", "graph", "vectors")
 _FILES = {"requests": "requests.sqlite", "rejected": rejections.FILE}
 
 
@@ -57,18 +58,18 @@ def counts(directory: Directory, manifest: Manifest | None = None) -> dict[str, 
             "intentions": intentions,
             "assertions": assertions,
             "evidence": rows(manifest, "assertions"),
-            "concepts": 0,
+            "concepts": rows(manifest, "concepts"),
             "rejected": rejections.count(directory),
         }
 
 
-def rows(manifest: Manifest, table: Table) -> int:
-    """Rows of a table as it stands: those of its parts, less those that were replaced."""
+def rows(manifest: Manifest, table: str) -> int:
+    """Rows of a table or layer as it stands: those of its parts, less those that were replaced."""
     return sum(part.rows - part.supersedes for part in manifest.parts(table))
 
 
 def pending(
-    manifest: Manifest, state: GraphState | VectorState | None, tables: Sequence[Table]
+    manifest: Manifest, state: GraphState | VectorState | None, tables: Sequence[str]
 ) -> list[str]:
     """Parts of `tables` that a projection was not built from yet; empty if it is current."""
     built = state.parts if state else ()
@@ -148,13 +149,15 @@ def _notes(
 
 
 def _projection(
-    manifest: Manifest, state: GraphState | VectorState | None, tables: Sequence[Table]
+    manifest: Manifest, state: GraphState | VectorState | None, tables: Sequence[str]
 ) -> dict[str, Any]:
     waiting = pending(manifest, state, tables)
+    there = {part.file for parts in manifest.tables.values() for part in parts}
+    gone = state is not None and not set(state.parts) <= there  # a layer was taken away
     if state is None:
         return {"state": "missing", "pending": len(waiting)}
     shown: dict[str, Any] = {
-        "state": "stale" if waiting else "current",
+        "state": "stale" if waiting or gone else "current",
         "pending": len(waiting),
     }
     if isinstance(state, GraphState):

@@ -14,7 +14,7 @@ from kg.directory import Directory
 from kg.findings import Check, Finding
 from kg.fold import know
 from kg.manifest import MANIFEST_NAME, Manifest, Part, sha256_file
-from kg.sql import KEYS, connect, stream
+from kg.sql import KEYS, connect, schema_of, stream
 from kg.status import rows as standing_rows
 from schema.errors import UsageError
 from schema.identity import (
@@ -25,11 +25,12 @@ from schema.identity import (
     normalise_key,
     post_id,
 )
+from schema.layers import LAYERS, Layer
 from schema.records import REJECTED, SCHEMAS, TABLES, Table
 
 _SHOWN = 3
 _OURS = frozenset(
-    {MANIFEST_NAME, f"{MANIFEST_NAME}.new", "records", "assertions", "graph", "vectors"}
+    {MANIFEST_NAME, f"{MANIFEST_NAME}.new", "records", "assertions", "layers", "graph", "vectors"}
 ) | {
     "requests.sqlite",
     "requests.sqlite-wal",
@@ -44,16 +45,20 @@ _OURS = frozenset(
 
 def check_parts(directory: Directory, manifest: Manifest) -> Iterator[Finding]:
     """Each committed part exists, with the size, checksum, row count and columns it had."""
-    parts = [(table, part) for table in TABLES for part in manifest.parts(table)]
+    names = (*TABLES, *LAYERS)
+    parts = [(table, part) for table in names for part in manifest.parts(table)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for problem in pool.map(lambda pair: _damage(directory, *pair), parts):
             if problem is not None:
                 yield problem
 
 
-def _damage(directory: Directory, table: Table, part: Part) -> Finding | None:
+def _damage(directory: Directory, table: Table | Layer, part: Part) -> Finding | None:
     path = directory.path(part.file)
     fix = f"restore {part.file} from a backup, or ingest the sources into a new directory"
+    if table in LAYERS:
+        fix = f"restore {part.file} from a backup, or run the analysis that wrote it again"
+    expected = schema_of(table)
     try:
         size = path.stat().st_size
         if size != part.bytes:
@@ -72,7 +77,7 @@ def _damage(directory: Directory, table: Table, part: Part) -> Finding | None:
         return Finding(
             "part-rows", "error", f"{path} has {footer.num_rows:,} rows, not {part.rows:,}", fix
         )
-    if found.names != SCHEMAS[table].names or found.types != SCHEMAS[table].types:
+    if found.names != expected.names or found.types != expected.types:
         return Finding("part-columns", "error", f"{path} has other columns: {found.names}", fix)
     return None
 

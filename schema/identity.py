@@ -106,6 +106,16 @@ def intention_id(text: str) -> str:
     return _digest("in", normalise_text(text))
 
 
+def concept_id(name: str) -> str:
+    """Id of a concept: the hash of its normalised name."""
+    return _digest("cn", normalise_text(name))
+
+
+def abstraction_id(text: str) -> str:
+    """Id of an abstract intention: the hash of its normalised text, brackets and all."""
+    return _digest("ab", normalise_text(text))
+
+
 def assertion_id(head_type: str, head_id: str, relation: str, tail_id: str) -> str:
     """Id of an assertion: the hash of its head, relation and tail."""
     return _digest("as", head_type, head_id, relation, tail_id)

@@ -42,6 +42,8 @@ class NodeType(StrEnum):
     INTENTION = "Intention"
     CONCEPT = "Concept"
     COBUY = "CoBuy"
+    CANONICAL = "CanonicalIntention"
+    ABSTRACTION = "AbstractIntention"
 
 
 @dataclass(frozen=True, slots=True)

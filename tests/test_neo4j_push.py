@@ -14,6 +14,7 @@ from kg.neo4j.state import part_keys
 from schema import relations
 from schema.errors import GraphClashError, LockedError
 from schema.identity import cobuy_id
+from schema.relations import NodeType
 from tests.graph_samples import IMAGE, chunk, cobuy, commit, evidence, new_directory, post, product
 from tests.neo4j_push_world import Database, embedded_content, interrupt_at
 
@@ -321,7 +322,7 @@ def test_constraints_and_indexes(neo4j: Database, filled: Directory) -> None:
         "RETURN labelsOrTypes[0], entityType, properties, type ORDER BY labelsOrTypes[0]"
     )
     nodes = {row[0] for row in unique if row[1:3] == ["NODE", ["id"]]}
-    assert nodes == {"Post", "Product", "Image", "Intention", "Concept", "CoBuy", "IntentKG"}
+    assert nodes == {*NodeType, "IntentKG"}
     edges = {row[0] for row in unique if row[1] == "RELATIONSHIP"}
     used = neo4j.run("MATCH ()-[r]->() WHERE r.id IS NOT NULL RETURN DISTINCT type(r)")
     assert edges == {name for (name,) in used}

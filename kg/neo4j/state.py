@@ -22,6 +22,7 @@ import orjson
 from kg.graph_build import SHAPE
 from kg.manifest import Manifest, Part
 from kg.neo4j.names import MARKER, Names
+from schema.layers import LAYERS
 from schema.records import TABLES
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ def part_key(part: Part) -> str:
     return f"{part.file}@{part.sha256[:16]}"
 
 
-def part_keys(manifest: Manifest, tables: Iterable[str] = TABLES) -> tuple[str, ...]:
-    """All parts of the truth, or of some tables, as the watermark names them."""
+def part_keys(manifest: Manifest, tables: Iterable[str] = (*TABLES, *LAYERS)) -> tuple[str, ...]:
+    """All parts of the truth and of its layers, or of some tables, as the watermark names them."""
     return tuple(part_key(part) for table in tables for part in manifest.parts(table))
 
 
