@@ -34,6 +34,7 @@ COMMANDS = (
     "cypher",
     "query",
     "evidence",
+    "analyse",
     "export",
     "push",
 )

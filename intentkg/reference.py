@@ -39,11 +39,15 @@ def cli_page() -> str:
 
 def _subcommands(group: click.Group, parent: click.Context) -> list[str]:
     found = []
-    for name, command in group.commands.items():
+    for name in group.list_commands(parent):
+        command = group.get_command(parent, name)
+        assert command is not None
         context = click.Context(command, info_name=name, parent=parent, terminal_width=96)
         found.append(
             f"\n### {parent.command_path} {name}\n\n```text\n{command.get_help(context)}\n```\n"
         )
+        if isinstance(command, click.Group):
+            found += _subcommands(command, context)
     return found
 
 

@@ -14,6 +14,7 @@ _PRESENT = {
     NodeType.PRODUCT: "UNWIND $ids AS id MATCH (n:Product {id: id}) RETURN n.id AS id",
     NodeType.POST: "UNWIND $ids AS id MATCH (n:Post {id: id}) RETURN n.id AS id",
     NodeType.INTENTION: "UNWIND $ids AS id MATCH (n:Intention {id: id}) RETURN n.id AS id",
+    NodeType.CONCEPT: "UNWIND $ids AS id MATCH (n:Concept {id: id}) RETURN n.id AS id",
 }
 _ALIKE = {
     NodeType.PRODUCT: "MATCH (n:Product) WHERE n.id STARTS WITH $start "
@@ -22,6 +23,8 @@ _ALIKE = {
     "RETURN n.id AS id ORDER BY id LIMIT 2000",
     NodeType.INTENTION: "MATCH (n:Intention) WHERE n.text STARTS WITH $start "
     "RETURN n.text AS id ORDER BY id LIMIT 2000",
+    NodeType.CONCEPT: "MATCH (n:Concept) WHERE n.name STARTS WITH $start "
+    "RETURN n.name AS id ORDER BY id LIMIT 2000",
 }
 # A post's id begins with its source, which people leave out.
 _ENDING = "MATCH (n:Post) WHERE n.id ENDS WITH $end RETURN n.id AS id ORDER BY id LIMIT 3"
@@ -31,6 +34,8 @@ _FIXES = {
     NodeType.POST: "a post's id is source:external-id; look one up with: intentkg cypher KB "
     '"MATCH (p:Post) RETURN p.id, p.text LIMIT 20"',
     NodeType.INTENTION: "find intentions by meaning with: intentkg search KB TEXT",
+    NodeType.CONCEPT: "see those there are with: intentkg query KB top-concepts; "
+    "if there are none: intentkg analyse KB hypernyms --write, then intentkg build KB",
 }
 
 

@@ -44,7 +44,9 @@ _NODES = {
     "product": NodeType.PRODUCT,
     "post": NodeType.POST,
     "intention": NodeType.INTENTION,
+    "concept": NodeType.CONCEPT,
 }
+_TYPED = (NodeType.INTENTION, NodeType.CONCEPT)  # asked for by their text: an id says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +208,7 @@ def _empty(
             if _NODES.get(p.type) is label
         }
         if asked:
-            # An intention is asked for by its text: its id would say nothing to a person.
-            require(graph, label, asked, typed=asked if label is NodeType.INTENTION else None)
+            require(graph, label, asked, typed=asked if label in _TYPED else None)
     found = [category_note(graph, bound[p.name]) for p in query.parameters if p.type == "category"]
     return replace(table, notes=(*table.notes, *filter(None, found)))
 

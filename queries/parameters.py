@@ -11,9 +11,10 @@ from typing import Any
 from queries.filters import check_count, check_head_type, check_text
 from schema import relations
 from schema.errors import UsageError
-from schema.identity import intention_id, normalise_key, product_id
+from schema.identity import concept_id, intention_id, normalise_key, product_id
 
 _INTENTION = re.compile(r"in_[0-9a-f]{32}\Z")
+_CONCEPT = re.compile(r"cn_[0-9a-f]{32}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ def _post(name: str, value: Any) -> str:
 def _intention(name: str, value: Any) -> str:
     text = check_text(name, value).strip()
     return text if _INTENTION.match(text) else intention_id(text)
+
+
+def _concept(name: str, value: Any) -> str:
+    text = check_text(name, value).strip()
+    return text if _CONCEPT.match(text) else concept_id(text)
 
 
 def _relation(name: str, value: Any) -> str:
@@ -83,6 +89,7 @@ TYPES: Mapping[str, ParameterType] = {
     "product": ParameterType(_product, "a product's id"),
     "post": ParameterType(_post, "a post's id, source:external"),
     "intention": ParameterType(_intention, "an intention's id or its text"),
+    "concept": ParameterType(_concept, "a concept's id or its name"),
     "category": ParameterType(_string, "a product category, spelled as there"),
     "relation": ParameterType(_relation, "the name of a relation"),
     "head": ParameterType(_head, "Post, CoBuy or Product"),

@@ -10,9 +10,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from kg import layers, sql
 from kg.directory import Directory
 from kg.truth import Summary, Transaction
 from schema import identity, relations
+from schema.layers import LAYER_SCHEMAS, Layer
 from schema.records import SCHEMAS, ImageBlob, Rows, Table
 
 
@@ -139,3 +141,31 @@ def chunk(seed: int, size: int = 40, pool: int = 60, *, few: bool = False) -> di
 
 def new_directory(path: Path) -> Directory:
     return Directory.create(path / "test.kg")
+
+
+def add_layers(directory: Directory) -> None:
+    """Layers over the intentions that are there: concepts for most, and two of the same meaning."""
+    with sql.connect(directory, tables=["assertions"]) as connection:
+        query = "SELECT DISTINCT intention_id FROM assertions ORDER BY ALL"
+        found = [key for (key,) in connection.execute(query).fetchall()]
+    ids = {name: identity.concept_id(name) for name in ("tent", "shelter", "thing")}
+    names = list(ids)
+    whole: dict[Layer, list[tuple[Any, ...]]] = {
+        "concepts": [(key, name) for name, key in ids.items()],
+        "mentions": [(key, ids[names[n % 3]]) for n, key in enumerate(found) if n % 4],
+        "hypernyms": [(ids["tent"], ids["shelter"], 0.75), (ids["shelter"], ids["thing"], 0.5)],
+        "same_as": [(found[1], found[0], 0.9)],
+    }
+    layers.replace(
+        directory,
+        {
+            name: [
+                pa.RecordBatch.from_pylist(
+                    [dict(zip(LAYER_SCHEMAS[name].names, row, strict=True)) for row in rows],
+                    schema=LAYER_SCHEMAS[name],
+                )
+            ]
+            for name, rows in whole.items()
+        },
+        made_by={"by": "hand"},
+    )

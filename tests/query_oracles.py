@@ -8,6 +8,8 @@ from typing import Any
 
 from query_world import Edge, World, best_first
 
+from schema.identity import concept_id
+
 Rows = list[list[Any]]
 ORACLES: dict[str, Callable[..., Rows]] = {}
 
@@ -269,6 +271,54 @@ def bridge_products(world: World, min_categories: int = 2) -> Rows:
         if len(reached) >= min_categories:
             rows.append([product, values["title"], len(reached), len(partners)])
     return sorted(rows, key=lambda r: (-r[2], -r[3], r[0]))
+
+
+def kinds_of(world: World, concept: str) -> set[str]:
+    return {concept, *(narrow for narrow, broad in world.hypernyms if broad == concept)}
+
+
+@oracle
+def top_concepts(world: World) -> Rows:
+    rows = []
+    for name in world.concepts:
+        kinds = kinds_of(world, name)
+        all_of_them = {i for i, mentioned in world.mentions if mentioned in kinds}
+        if all_of_them:
+            itself = {i for i, mentioned in world.mentions if mentioned == name}
+            rows.append([name, len(all_of_them), len(itself), concept_id(name)])
+    return sorted(rows, key=lambda r: (-r[1], r[0], r[3]))
+
+
+@oracle
+def intentions_of_concept(world: World, concept: str, rejected: bool = False) -> Rows:
+    kinds, heads = kinds_of(world, concept), defaultdict(set)
+    for e in kept(world.edges.values(), rejected):
+        heads[e.intention].add((e.head_type, e.head))
+    rows = [
+        [
+            text,
+            sorted(n for i, n in world.mentions if i == key and n in kinds),
+            len(heads[key]),
+            key,
+        ]
+        for key, text in world.intentions.items()
+        if heads[key]
+    ]
+    return sorted((row for row in rows if row[1]), key=lambda r: (-r[2], r[0], r[3]))
+
+
+@oracle
+def top_meanings(world: World, rejected: bool = False) -> Rows:
+    found = defaultdict(list)
+    for e in kept(world.edges.values(), rejected):
+        if e.intention in world.same_as:
+            found[world.same_as[e.intention]].append(e)
+    members = Counter(world.same_as.values())
+    rows = [
+        [world.intentions[c], members[c], len({(e.head_type, e.head) for e in es}), top(es), c]
+        for c, es in found.items()
+    ]
+    return sorted(rows, key=lambda r: (-r[2], r[0], r[4]))
 
 
 @oracle

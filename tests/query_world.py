@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +15,9 @@ from kg.directory import Directory
 from kg.embedded import EmbeddedGraph, open_graph
 from kg.embedded_writer import BulkWriter
 from kg.manifest import GraphState, sha256_file
+from kg.projection import HYPERNYM, MENTIONS, SAME_AS
 from kg.store import EdgeKind
-from schema.identity import assertion_id, cobuy_id, intention_id, product_id
+from schema.identity import assertion_id, cobuy_id, concept_id, intention_id, product_id
 
 TEXTS, TEXT_LIST = pa.string(), pa.list_(pa.string())
 EDGE_SCHEMA = pa.schema(
@@ -100,6 +102,9 @@ class World:
     posts: dict[str, str] = field(default_factory=dict)
     cobuys: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     edges: dict[str, Edge] = field(default_factory=dict)
+    mentions: set[tuple[str, str]] = field(default_factory=set)  # intention, concept's name
+    hypernyms: dict[tuple[str, str], float] = field(default_factory=dict)  # narrower, broader
+    same_as: dict[str, str] = field(default_factory=dict)  # intention to canonical, itself too
 
     def product(self, name: str, title: str | None = None, *categories: str) -> str:
         key = product_id(name)
@@ -184,6 +189,32 @@ class World:
                 pa.RecordBatch.from_pylist(rows, EDGE_SCHEMA),
             )
 
+        self._write_layers(writer, nodes)
+
+    @property
+    def concepts(self) -> list[str]:
+        ends = {end for pair in self.hypernyms for end in pair}
+        return sorted(ends | {name for _, name in self.mentions})
+
+    def _write_layers(self, writer: Any, nodes: Any) -> None:
+        texts = [("id", TEXTS), ("name", TEXTS)]
+        nodes("Concept", [{"id": concept_id(name), "name": name} for name in self.concepts], texts)
+        members = Counter(self.same_as.values())
+        canonical = [
+            {"id": key, "text": self.intentions[key], "members": n} for key, n in members.items()
+        ]
+        shape = [("id", TEXTS), ("text", TEXTS), ("members", pa.int64())]
+        nodes("CanonicalIntention", canonical, shape)
+        edges: dict[EdgeKind, list[tuple[str, str]]] = {
+            MENTIONS: [(key, concept_id(name)) for key, name in sorted(self.mentions)],
+            HYPERNYM: [tuple(map(concept_id, pair)) for pair in self.hypernyms],  # type: ignore
+            SAME_AS: list(self.same_as.items()),
+        }
+        for kind, pairs in edges.items():
+            rows = [{"start": start, "end": end} for start, end in pairs]
+            if rows:
+                writer.write_edges(kind, pa.RecordBatch.from_pylist(rows))
+
     def open(self, folder: Path) -> EmbeddedGraph:
         """Write the graph into a knowledge base at `folder` and open it."""
         directory = Directory.create(folder)
@@ -235,4 +266,12 @@ def random_world(seed: int, *, products: int = 14, posts: int = 12, edges: int =
             models=tuple(sorted(rng.sample(["m1", "m2", "m3"], rng.randint(1, 3)))),
             sources=tuple(sorted(rng.sample(["s1", "s2"], rng.randint(1, 2)))),
         )
+    things = ["tent", "lamp", "shelter", "thing", "rain"]
+    for intention in world.intentions:
+        world.mentions |= {(intention, name) for name in rng.sample(things, rng.randint(0, 2))}
+    for narrower, broader in (("tent", "shelter"), ("shelter", "thing"), ("lamp", "thing")):
+        world.hypernyms[narrower, broader] = rng.random()
+    same = rng.sample(sorted(world.intentions), 7)
+    for group in (same[:3], same[3:5], same[5:]):
+        world.same_as.update(dict.fromkeys(group, group[0]))
     return world

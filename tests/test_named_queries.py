@@ -57,6 +57,7 @@ def values(world: World, parameter: named.Parameter) -> list[Any]:
         "number": [0.3],
         "integer": [1],
         "category": ["garden"],
+        "concept": ["thing", "tent"],
         "string": ["m1", "m2"],
     }
     return pairs[parameter.type] if parameter.required else [..., *pairs[parameter.type]]
@@ -137,6 +138,7 @@ def test_text_from_a_command_line_is_brought_to_its_type(type_name: str):
         "post": [("s:1 ", "s:1")],
         "category": [("Tea & Coffee", "Tea & Coffee")],
         "intention": [("Keep warm.", "in_")],
+        "concept": [("Tent", "cn_")],
         "relation": [("UsedFor", "UsedFor"), ("xWant", "xWant")],
         "head": [("cobuy", "CoBuy"), ("Post", "Post")],
         "integer": [("7", 7), (7, 7)],
@@ -149,6 +151,7 @@ def test_text_from_a_command_line_is_brought_to_its_type(type_name: str):
         "post": ["", 5],
         "category": [" ", 5],
         "intention": [" ", 5, {}],
+        "concept": ["", 5],
         "relation": ["usdFor", "", 5, "UsedFor]->() DELETE n //"],
         "head": ["Image", "", 5],
         "integer": ["x", "1.5", 1.5, 0, -3, True, None, 2**40, ""],
@@ -158,7 +161,7 @@ def test_text_from_a_command_line_is_brought_to_its_type(type_name: str):
     check = TYPES[type_name].check
     for given, want in good[type_name]:
         found = check("it", given)
-        assert found == want or (type_name == "intention" and found.startswith(want))
+        assert found == want or (type_name in ("intention", "concept") and found.startswith(want))
         assert type(found) is type(want)
     for given in bad[type_name]:
         with pytest.raises(UsageError) as caught:
@@ -241,7 +244,10 @@ def test_the_reference_is_current():
 def test_only_types_of_the_graph_are_matched():
     for query in list_queries():
         for word in named.re.findall(r"\[\w*:(\w+)", query.cypher):
-            assert word in {"OF", "CO_BUY"} or word in relations.names()
+            assert (
+                word in {"OF", "CO_BUY", "MENTIONS", "HYPERNYM", "SAME_AS"}
+                or word in relations.names()
+            )
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from schema.errors import (
     UsageError,
     WriteRefusedError,
 )
-from tests.graph_samples import chunk, cobuy, commit, evidence, new_directory, product
+from tests.graph_samples import add_layers, chunk, cobuy, commit, evidence, new_directory, product
 from tests.helpers import HashingEmbedder
 from tests.neo4j_push_world import Database
 from tests.neo4j_world import address
@@ -59,6 +59,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Directory:
         cobuys=[cobuy(a, b) for a, b in itertools.combinations(gaps, 2)],
         assertions=products + two,
     )
+    add_layers(directory)
     build(directory, embedder=HashingEmbedder())
     return directory
 
@@ -112,6 +113,7 @@ def asked(base: Base, query: NamedQuery) -> list[dict[str, Any]]:
         "number": [0.5],
         "integer": [1],
         "category": ["c1"],
+        "concept": ["tent", "thing"],
         "string": ["model-a", "model-b"],
     }
 
