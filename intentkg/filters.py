@@ -27,7 +27,7 @@ def opened(kb: Path) -> Iterator[KnowledgeBase]:
     """Open a knowledge base; commands that an error advises name it as the person did."""
     import intentkg
 
-    with _named(kb), intentkg.open(kb) as base:
+    with naming(kb), intentkg.open(kb) as base:
         yield base
 
 
@@ -42,12 +42,12 @@ def reading(kb: Path, where: Where) -> Iterator[Reading]:
             "there is no knowledge base called -",
             fix="- stands for one that is only on a server: add --on bolt://…",
         )
-    with _named(kb), intentkg.open(path, **where.settings()) as base:
+    with naming(kb), intentkg.open(path, **where.settings()) as base:
         yield base
 
 
 @contextlib.contextmanager
-def _named(kb: Path) -> Iterator[None]:
+def naming(kb: Path) -> Iterator[None]:
     """Let the commands that an error advises name the knowledge base."""
     try:
         yield

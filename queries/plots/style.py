@@ -27,9 +27,6 @@ _SETTINGS = {
     "axes.axisbelow": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
     "figure.constrained_layout.use": True,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -48,6 +45,11 @@ def canvas(width: float = 7.0, height: float = 4.0) -> tuple[Figure, Axes]:
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(width, height))
         return figure, figure.add_subplot()
+
+
+def title(axes: Axes, text: str) -> None:
+    """Write a picture's title."""
+    axes.set_title(text, loc="left", fontsize=11, fontweight="bold")
 
 
 def svg(figure: Figure) -> str:

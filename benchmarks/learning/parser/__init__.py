@@ -1,0 +1,1 @@
+"""Train the parser that finds noun phrases, on UD English EWT, with spaCy's own commands."""
