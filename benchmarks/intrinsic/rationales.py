@@ -1,9 +1,11 @@
-"""How well the rules that read rationales agree with a person: ``python -m benchmarks.intrinsic.rationales``.
+"""How well the rules that read rationales agree with a person.
+
+Run ``python -m benchmarks.intrinsic.rationales [FILE]``.
 
 ``rationales.tsv`` holds sixty rationales, written and labelled by hand for this project in the
-manner of customers' replies: thirty that the rules were made with, and thirty that were written
-before them and are held out. Whoever wrote them also wrote the rules, so real rationales will
-agree less; label some of your own in the same layout and name the file.
+manner of customers' replies: thirty that the rules were made with, and thirty that they were not
+fitted to. One hand wrote them and the rules, so real rationales will agree less; label some of
+your own in the same layout and name the file.
 """
 
 from __future__ import annotations
@@ -41,14 +43,12 @@ def measure(file: Path = FILE) -> dict[str, dict[str, Any]]:
             if row["part"] == part
         ]
         labels, guesses = [p[0] for p in pairs], [p[1] for p in pairs]
-        missed = sum(
-            g == "none" for label, g in zip(labels, guesses, strict=True) if label != "none"
-        )
+        classed = [guess for label, guess, _ in pairs if label != "none"]
         result[part] = {
             "n": len(pairs),
             "accuracy": round(float(accuracy_score(labels, guesses)), 3),
             "kappa": round(float(cohen_kappa_score(labels, guesses)), 3),
-            "unclassified": round(missed / sum(label != "none" for label in labels), 3),
+            "unclassified": round(classed.count("none") / len(classed), 3),
             "mistakes": [list(p) for p in pairs if p[0] != p[1]],
         }
     return result

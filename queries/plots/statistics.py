@@ -44,7 +44,7 @@ def relations(graphs: Sequence[Statistics]) -> Figure | None:
 
 
 def preserved(graphs: Sequence[Statistics]) -> Figure | None:
-    """Preserve rate by relation with Wilson's interval (MIND, Figure 7); None if none was judged."""
+    """Preserve rate by relation with its interval (MIND, Figure 7); None if nothing was judged."""
     rows = _rows(graphs, lambda figures: figures.preserved is not None)
     if not rows:
         return None
@@ -198,6 +198,6 @@ def _finish(
 
 
 def _name(graph: Statistics) -> str:
-    """A label that fits, with what matplotlib would take for mathematics or for a secret left out."""
+    """A label that fits, without what matplotlib would take for mathematics or hide."""
     shown = graph.label if len(graph.label) <= _LABEL else graph.label[: _LABEL - 1] + "…"
     return shown.replace("$", r"\$").lstrip("_") or "?"

@@ -15,6 +15,7 @@ from kg import sql
 from kg.directory import Directory
 from queries.corpus import Chosen
 from queries.statistics.shapes import Distribution, Rate, RelationFigures, SourceFigures, Statistics
+from schema.records import Table
 from schema.relations import RELATIONS
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ _MODELS = """
     ORDER BY count(*) DESC, model
 """
 
-_ORDER = {(r.family.value, r.name): place for place, r in enumerate(RELATIONS)}
+_ORDER: dict[tuple[str | None, str | None], int] = {
+    (r.family.value, r.name): place for place, r in enumerate(RELATIONS)
+}
 
 
 def label(root: str | Path) -> str:
@@ -107,7 +110,7 @@ def statistics(
         Of the bootstrap.
     """
     where = (chosen or Chosen()).where()
-    tables = ("posts", "products", "cobuys", "assertions")
+    tables: tuple[Table, ...] = ("posts", "products", "cobuys", "assertions")
     with sql.store_errors(f"reading {directory.root}"), sql.connect(directory, tables=tables) as db:
         db.execute(_MERGED.format(where=where))
         bins = {score: _histogram(db, score) for score in ("plausibility", "typicality")}
@@ -188,9 +191,9 @@ def _distribution(
     n, mean, minimum, q25, median, q75, maximum, low, high = row
     if not n:
         return None
-    interval = _bootstrap(bins, seed) if n > 1 else (None, None)
+    lower, upper = _bootstrap(bins, seed) if n > 1 else (None, None)
     shares = (low / n, (n - low - high) / n, high / n)
-    return Distribution(n, mean, *interval, minimum, q25, median, q75, maximum, shares)
+    return Distribution(n, mean, lower, upper, minimum, q25, median, q75, maximum, shares)
 
 
 def _bootstrap(bins: list[tuple[int, float]], seed: int) -> tuple[float, float]:

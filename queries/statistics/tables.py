@@ -56,8 +56,15 @@ def sources(graph: Statistics) -> Table:
     return Table(
         columns,
         [
-            [s.source, s.posts, s.posts_with_images, s.products, s.cobuys, s.evidence]
-            + [_short(s.sample)]
+            [
+                s.source,
+                s.posts,
+                s.posts_with_images,
+                s.products,
+                s.cobuys,
+                s.evidence,
+                _short(s.sample),
+            ]
             for s in graph.sources
         ],
     )
@@ -156,14 +163,16 @@ def long(graphs: Sequence[Statistics]) -> Table:
     rows = []
     for graph in graphs:
         for f in (*graph.relations, *graph.totals):
-            kept = f.preserved
-            rates = [None] * 5 if kept is None else [kept.of, kept.count, kept.rate]
-            rates += [] if kept is None else [kept.low, kept.high]
-            counts = [f.assertions, f.heads, f.intentions, f.words]
             rows.append(
-                [graph.label, f.family or "all", f.relation or "total", *counts, *rates]
-                + _spread(f.plausibility)
-                + _spread(f.typicality)
+                [
+                    graph.label,
+                    f.family or "all",
+                    f.relation or "total",
+                    *(f.assertions, f.heads, f.intentions, f.words),
+                    *_verdicts(f.preserved),
+                    *_spread(f.plausibility),
+                    *_spread(f.typicality),
+                ]
             )
     return Table(LONG_COLUMNS, rows)
 
@@ -174,6 +183,12 @@ def _value(figures: RelationFigures, measure: str) -> Any:
     if measure == "preserved":
         return _rate(figures.preserved)
     return _mean(getattr(figures, measure))
+
+
+def _verdicts(found: Rate | None) -> list[Any]:
+    if found is None:
+        return [None] * 5
+    return [found.of, found.count, found.rate, found.low, found.high]
 
 
 def _spread(found: Distribution | None) -> list[Any]:

@@ -38,7 +38,7 @@ def command(kb: Path, model: str | None, source: str | None, as_json: bool, as_c
         examples = found.examples()
         output.table(examples.columns, examples.rows, title="examples")
         output.say(
-            f"{found.explained:,} of {found.rejected:,} rejections have a rationale; "
-            f"{found.high_scores:,} of {found.scored:,} scored ones have both scores of 0.75 or "
-            "more, so the filter may be wrong there"
+            f"{found.explained:,} of {found.rejected:,} rejections have a rationale; of "
+            f"{found.scored:,} that are scored {found.high_scores:,} have plausibility and "
+            "typicality of 0.75 or more (where the filter may be wrong)"
         )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from intentkg import output
 from schema.errors import UsageError
+
+if TYPE_CHECKING:
+    from queries.statistics import Statistics
 
 
 @click.command(
@@ -84,7 +89,7 @@ def command(
         output.say(f"wrote {path}")
 
 
-def _show(graphs: list) -> None:  # type: ignore[type-arg]
+def _show(graphs: Sequence[Statistics]) -> None:
     from queries.statistics import tables
 
     if not any(graph.total for graph in graphs):
