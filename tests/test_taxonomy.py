@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from queries.hypernyms.importing import bring_in
-from queries.hypernyms.morphology import base_forms
+from queries.hypernyms.morphology import ENDINGS, base_forms
 from queries.hypernyms.taxonomy import Taxonomy, candidates
 from schema.errors import InputError, UnsuitableFileError, UsageError
 
@@ -59,6 +59,12 @@ def test_every_candidate_holds_the_noun() -> None:
 )  # fmt: skip
 def test_base_forms(word: str, base: str) -> None:
     assert base in base_forms(word)
+
+
+def test_endings_are_those_that_nltk_has() -> None:
+    from nltk.corpus.reader.wordnet import NOUN, WordNetCorpusReader
+
+    assert list(ENDINGS) == WordNetCorpusReader.MORPHOLOGICAL_SUBSTITUTIONS[NOUN]
 
 
 def test_the_layout_shows_in_the_counts_of_names(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ QUICK: dict[str, list[str]] = {
     "crash_money": ["--kills", "4", "--each", "2", "--output", ".bench/quick/crash_money.json"],
     "vllm_offline": ["--quick", "--output", ".bench/quick/vllm_offline.json"],
     "lora": ["--quick", "--output", ".bench/quick/lora.json"],
+    "nouns": ["--quick", "--output", ".bench/quick/nouns.json"],
+    "taxonomy": ["--quick", "--output", ".bench/quick/taxonomy.json"],
     "first_answer": [],
 }
 

@@ -1,13 +1,19 @@
 """Base forms of nouns, as WordNet finds them: irregular ones from a list, the rest by endings.
 
-The endings are those of NLTK's WordNet reader, which brings them without any data; the list of
-irregular forms is WordNet's own (``noun.exc``), shipped beside this file.
+Endings and irregular forms are those of WordNet's ``morphy``. NLTK has the endings, too (a test
+compares), but takes seconds to import, and its reader wants the whole of WordNet to be installed.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+
+ENDINGS = (
+    ("s", ""), ("ses", "s"), ("ves", "f"), ("xes", "x"), ("zes", "z"), ("ches", "ch"),
+    ("shes", "sh"), ("men", "man"), ("ies", "y"),
+)  # fmt: skip
+"""Of a plural, and what stands in its place in the base form."""
 
 _IRREGULAR = Path(__file__).parent / "data" / "noun.exc.gz"
 
@@ -26,17 +32,10 @@ def base_forms(word: str) -> list[str]:
     if len(found) == 1:
         found += [
             word[: -len(old)] + new
-            for old, new in _endings()
+            for old, new in ENDINGS
             if word.endswith(old) and len(word) > len(old) + 1
         ]
     return list(dict.fromkeys(found))
-
-
-@lru_cache(maxsize=1)
-def _endings() -> list[tuple[str, str]]:
-    from nltk.corpus.reader.wordnet import NOUN, WordNetCorpusReader
-
-    return list(WordNetCorpusReader.MORPHOLOGICAL_SUBSTITUTIONS[NOUN])
 
 
 @lru_cache(maxsize=1)
