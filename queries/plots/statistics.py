@@ -184,7 +184,7 @@ def _scores(graphs: Sequence[Statistics], score: str) -> Figure | None:
 def _finish(
     axes: Axes, graphs: Sequence[Statistics], rows: Sequence[_Row], heading: str, words: str
 ) -> None:
-    axes.set_title(heading)
+    style.title(axes, heading)
     axes.set_xlabel(words)
     axes.set_yticks(range(len(rows)), [name for _, name in rows])
     axes.tick_params(axis="y", length=0)

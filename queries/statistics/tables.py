@@ -106,7 +106,7 @@ def relations(graph: Statistics) -> Table:
                 f.assertions,
                 f.heads,
                 f.intentions,
-                round(f.words, 1),
+                f"{f.words:.1f}",
                 f.preserved.of if f.preserved else None,
                 _rate(f.preserved),
                 _mean(f.plausibility),
@@ -160,20 +160,19 @@ def side_by_side(graphs: Sequence[Statistics], measure: str) -> Table:
 
 def long(graphs: Sequence[Statistics]) -> Table:
     """All figures of all graphs, a row for each graph and relation: for spreadsheets."""
-    rows = []
-    for graph in graphs:
-        for f in (*graph.relations, *graph.totals):
-            rows.append(
-                [
-                    graph.label,
-                    f.family or "all",
-                    f.relation or "total",
-                    *(f.assertions, f.heads, f.intentions, f.words),
-                    *_verdicts(f.preserved),
-                    *_spread(f.plausibility),
-                    *_spread(f.typicality),
-                ]
-            )
+    rows = [
+        [
+            graph.label,
+            f.family or "all",
+            f.relation or "total",
+            *(f.assertions, f.heads, f.intentions, f.words),
+            *_verdicts(f.preserved),
+            *_spread(f.plausibility),
+            *_spread(f.typicality),
+        ]
+        for graph in graphs
+        for f in (*graph.relations, *graph.totals)
+    ]
     return Table(LONG_COLUMNS, rows)
 
 
