@@ -35,7 +35,7 @@ META = {
         }
     ],
 }
-FIGURES = ("token_acc", "tag_acc", "pos_acc", "lemma_acc", "dep_uas", "dep_las", "sents_f")
+FIGURES = ("token_acc", "tag_acc", "pos_acc", "lemma_acc", "dep_uas", "dep_las")
 
 
 @click.command()
