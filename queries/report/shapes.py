@@ -69,6 +69,20 @@ class Block:
     table: Table
     totals: int = 0
 
+    def __post_init__(self) -> None:
+        """Leave out columns in which nothing stands."""
+        rows = self.table.rows
+        full = [
+            place
+            for place in range(len(self.table.columns))
+            if not rows or any(row[place] is not None for row in rows)
+        ]
+        kept = Table(
+            [self.table.columns[place] for place in full],
+            [[row[place] for place in full] for row in rows],
+        )
+        object.__setattr__(self, "table", kept)
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:

@@ -10,6 +10,7 @@ from queries.statistics import Rejections, RelationFigures, Statistics
 from queries.statistics.tables import title
 
 _TEXT = 160  # characters of an intention in a table
+_ENOUGH = 5  # a relation with fewer is not called the best or the worst
 
 CAPTIONS = {
     "relations": "How many intentions there are of each relation.",
@@ -105,6 +106,7 @@ def relations(graph: Statistics) -> str:
 def preserved(graph: Statistics) -> str:
     """How much the filter let through, and where least."""
     rates = [(f, f.preserved) for f in graph.relations if f.preserved]
+    rates = [pair for pair in rates if pair[1].of >= _ENOUGH] or rates
     total = graph.total.preserved if graph.total else None
     if total is None:
         return ""
@@ -121,6 +123,7 @@ def preserved(graph: Statistics) -> str:
 def scores(graph: Statistics) -> tuple[str, ...]:
     """What is most and least typical."""
     found = [(f, f.typicality) for f in graph.relations if f.typicality]
+    found = [pair for pair in found if pair[1].n >= _ENOUGH] or found
     sentences = [
         "Scores are in [0, 1], the best over an assertion's evidence. Low, middle and high are "
         "the thirds of that scale."
