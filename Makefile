@@ -8,7 +8,7 @@ BIN := .venv/bin
 PINS := constraints.txt overrides.txt
 SOURCES := schema ingest generation kg queries benchmarks intentkg tests
 
-.PHONY: help install install-dev java demo neo4j test check format bench docs pins dist clean
+.PHONY: help install install-dev java browser demo neo4j test check format bench docs pins dist clean
 
 help:  ## Show what each target does
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## /\1\t/' | expand -t 14
@@ -31,7 +31,14 @@ java:
 	    echo "make: needs Java 17 or 21 and Maven" \
 	         "(Debian: apt-get install default-jre-headless maven)"; exit 1; fi; }
 
-test: install-dev java  ## Run all tests
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else \
+	    echo "make: tests of pages need Chromium (Debian: apt-get install chromium)"; exit 1; fi; }
+
+test: install-dev java browser  ## Run all tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 check: install-dev  ## Lint, types and the contract between the floors

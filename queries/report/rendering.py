@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _LONGEST = 600  # characters of a cell; what is longer is cut
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$-])")
+_SPECIAL = re.compile(r"[\\`*_\[\]|~$#]|^[-+=]|^(?=\d+[.)] )")
 _IDS = re.compile(r"""(\bid="|xlink:href="#|\bhref="#|url\(#)""")
 
 
@@ -101,7 +101,8 @@ def numbers(table: Table) -> list[bool]:
 
 def _numeric(value: Any) -> bool:
     return (isinstance(value, int | float) and not isinstance(value, bool)) or (
-        isinstance(value, str) and bool(re.fullmatch(r"[\d.,]+( ?%)?|[\d.]+ to [\d.]+", value))
+        isinstance(value, str)
+        and bool(re.fullmatch(r"\d[\d,]*(\.\d+)?( ?%)?|[\d.]+ to [\d.]+", value))
     )
 
 
@@ -120,7 +121,7 @@ def escaped(value: Any) -> str:
     """Text as Markdown shows it literally, on one line."""
     text = " ".join(clean(value).split())
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\1", text)
+    return _SPECIAL.sub(r"\\\g<0>", text)
 
 
 def _trusted(picture: Picture) -> Markup:

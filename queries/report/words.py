@@ -10,6 +10,12 @@ from queries.statistics import Rejections, RelationFigures, Statistics
 from queries.statistics.tables import title
 
 _TEXT = 160  # characters of an intention in a table
+_SHOWN = {
+    "relations": "intentions",
+    "preserved": "preserve rate",
+    "typicality": "typicality",
+    "plausibility": "plausibility",
+}
 _ENOUGH = 5  # a relation with fewer is not called the best or the worst
 
 CAPTIONS = {
@@ -180,12 +186,17 @@ def caveats(graph: Statistics, few: Sequence[str], least: int) -> tuple[str, ...
     if few:
         sentences.insert(
             0,
-            f"Fewer than {least} assertions, so rates and means say little: {listed(list(few))}.",
+            f"Fewer than {least} assertions, so rates and means say little: {_some(few)}.",
         )
     return tuple(sentences)
 
 
+def _some(names: Sequence[str], most: int = 6) -> str:
+    more = [f"{len(names) - most} more relations"] if len(names) > most + 1 else []
+    return listed([*(names[:most] if more else names), *more])
+
+
 def described(graphs: Sequence[Statistics], name: str) -> str:
     """A picture in words."""
-    shown = f"{name} by relation of {listed([graph.label for graph in graphs])}"
+    shown = f"{_SHOWN[name]} by relation, of {listed([graph.label for graph in graphs])}"
     return f"Chart: {shown}. The tables of this section have its numbers."

@@ -145,7 +145,7 @@ def rejections(directory: Directory, chosen: Chosen | None = None) -> Rejections
         ).fetchall()
         rejected, high, scored = db.execute(
             f"""
-            SELECT count(*), count(*) FILTER (least(p, t) >= {_HIGH}),
+            SELECT count(*), count(*) FILTER (p >= {_HIGH} AND t >= {_HIGH}),
                    count(*) FILTER (p IS NOT NULL AND t IS NOT NULL)
             FROM rejected LEFT JOIN (
                 SELECT assertion_id, max(plausibility) AS p, max(typicality) AS t
