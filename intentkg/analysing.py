@@ -134,6 +134,7 @@ def mentions_of(
         If there is no intention to read.
     """
     from queries.hypernyms import mentions
+    from queries.language import spare_torch
     from schema.errors import StoreError
 
     if not corpus.count():
@@ -141,4 +142,6 @@ def mentions_of(
             f"{corpus.directory.root} holds no intentions that were asked for",
             fix="loosen the options, or see what there is: intentkg status KB",
         )
+    if parser is None:
+        spare_torch()
     return mentions.read(corpus, taxonomy, parser=parser, progress=progress)

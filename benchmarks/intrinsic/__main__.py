@@ -15,6 +15,7 @@ import click
 QUICK: dict[str, list[str]] = {
     "student": ["--limit", "300", "--output", ".bench/quick/student.json"],
     "critic": ["--out", ".bench/quick/critic.json"],
+    "hypernyms": ["--output", ".bench/quick/hypernyms.json"],
 }
 
 

@@ -21,13 +21,17 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchmarks.performance.recombine import intentions, knowledge_base
 from benchmarks.performance.workload import fresh, load
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 SIZES: tuple[int, ...] = (10_000, 30_000, 100_000)
 GOAL_RATIO, GOAL_SECONDS, GOAL_MB = 1.5, 60.0, 2_000.0
@@ -36,10 +40,17 @@ _PLAIN_MOST = 30_000  # texts that the plain pipe reads: more only take longer
 
 def plain(texts: list[str]) -> int:
     """Nouns by a pipe as spaCy's documentation has it."""
-    from queries.language import PIPELINE, load
-
-    nlp = load(str(PIPELINE), whole=True)
+    nlp = _loaded()
     return sum(token.tag_.startswith("NN") for doc in nlp.pipe(texts) for token in doc)
+
+
+@lru_cache(maxsize=1)
+def _loaded() -> Language:
+    import spacy
+
+    from queries.language import PIPELINE
+
+    return spacy.load(PIPELINE)
 
 
 def ours(texts: list[str]) -> int:
@@ -56,7 +67,9 @@ def analysis(folder: Path, size: int) -> int:
     from queries.hypernyms import mentions
     from queries.hypernyms.diversity import measure
     from queries.hypernyms.taxonomy import Taxonomy
+    from queries.language import spare_torch
 
+    spare_torch()  # as the command does
     taxonomy = Taxonomy.open()
     read = mentions.read(Corpus(Directory(folder), sample=size), taxonomy)
     return measure(read, taxonomy, label="all").intentions

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from queries.language import load
+from queries.language import load, spare_torch
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
 
 _BLOCK = 2_000  # texts that are parsed together: they are sorted by length within it
 _BATCH = 256
-_PARALLEL = 6_000  # from so many texts on a second process is worth its start
+_PARALLEL = 20_000  # from so many texts on other processes are worth their start
 _LONGEST = 2_000  # characters that are read of a text; intentions have some dozens
 
 _PLURAL = frozenset({"NNS", "NNPS"})
@@ -79,19 +79,19 @@ def phrases(
     -----
     Text beyond 2,000 characters is not read. A text that comes again soon is parsed once.
     """
-    load(model)  # what is wrong with it shows here, not in another process
     coming = iter(texts)
     first = list(islice(coming, _PARALLEL))
     workers = processes or (os.cpu_count() or 1 if len(first) == _PARALLEL else 1)
     blocks = _blocks(first, coming)
     if workers == 1:
+        load(model)
         for block in blocks:
             yield from parse(block, model)
         return
     from joblib import Parallel, delayed
 
     pool = Parallel(workers, return_as="generator", pre_dispatch="2 * n_jobs")
-    for found in pool(delayed(parse)(block, model) for block in blocks):
+    for found in pool(delayed(_parse_there)(block, model) for block in blocks):
         yield from found
 
 
@@ -102,6 +102,13 @@ def parse(texts: Sequence[str], model: str | None = None) -> list[list[Phrase]]:
     docs = nlp.pipe(wanted, batch_size=_BATCH)
     found = {text: of(doc) for text, doc in zip(wanted, docs, strict=True)}
     return [found[text[:_LONGEST]] for text in texts]
+
+
+def _parse_there(texts: Sequence[str], model: str | None) -> list[list[Phrase]]:
+    """Do it in a process that does nothing else."""
+    if model is None:
+        spare_torch()
+    return parse(texts, model)
 
 
 def of(doc: Doc) -> list[Phrase]:

@@ -84,6 +84,7 @@ def make(
             "paths.dev": str(work / "dev.spacy"),
             "system.seed": seed,
             "training.max_steps": steps,
+            "training.optimizer.learn_rate.warmup_steps": max(steps // 24, 1),
             "training.eval_frequency": max(steps // 12, 1),
         },
     )

@@ -56,7 +56,7 @@ def prepare(data: Path, folder: Path, *, seed: int = 0, limit: int | None = None
     rng = random.Random(seed)
     counts = {}
     for split in SPLITS:
-        docs = list(_converted(data, folder, split, vocab))[:limit]
+        docs = list(_converted(data, folder, split, vocab, limit))
         if split == "train":
             docs += [_lowered(doc) for doc in docs if rng.random() < _LOWERED]
             docs += [part for doc in docs for part in fragments(doc) if rng.random() < _FRAGMENTS]
@@ -125,7 +125,9 @@ def _part(doc: Doc, kept: Sequence[int], root: int) -> Doc:
     )
 
 
-def _converted(data: Path, folder: Path, split: str, vocab: Vocab) -> Iterator[Doc]:
+def _converted(
+    data: Path, folder: Path, split: str, vocab: Vocab, limit: int | None
+) -> Iterator[Doc]:
     """The documents that ``spacy convert`` makes of a split, a sentence each."""
     import gzip
 
@@ -140,6 +142,8 @@ def _converted(data: Path, folder: Path, split: str, vocab: Vocab) -> Iterator[D
         )
     source = folder / f"{split}.conllu"
     text = plain.read_bytes() if plain.exists() else gzip.decompress(packed.read_bytes())
+    if limit is not None:  # a sentence ends with an empty line
+        text = b"\n\n".join(text.split(b"\n\n")[:limit]) + b"\n\n"
     source.write_bytes(text)
     convert(source, folder, file_type="spacy", converter="conllu", n_sents=1, silent=True)
     found: DocBin = DocBin().from_disk(folder / f"{split}.spacy")
