@@ -17,6 +17,7 @@ from kg.directory import Directory
 from queries.corpus import Chosen
 from queries.plots import statistics as pictures
 from queries.statistics import by_model, rejections, statistics, tables, together
+from queries.statistics.measuring import rate
 from queries.statistics.rejections import classify
 from tests.door import call, quick
 from tests.statistics_world import C1, about_one, sampled, small
@@ -119,6 +120,16 @@ def test_figures_are_those_of_plain_python(demo: Directory) -> None:
         assert (lies.n, lies.mean) == (len(scores), pytest.approx(plain.mean(scores), abs=1e-5))
         quartiles = plain.quantiles(scores, n=4, method="inclusive")
         assert (lies.q25, lies.median, lies.q75) == pytest.approx(tuple(quartiles))
+
+
+@pytest.mark.parametrize(("count", "of"), [(0, 1), (1, 1), (7, 9), (0, 50), (999, 1000)])
+def test_the_interval_of_a_rate_is_wilsons(count: int, of: int) -> None:
+    from scipy.stats import binomtest
+
+    found, known = rate(count, of), binomtest(count, of).proportion_ci(method="wilson")
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=1e-6)
+    assert rate(0, 0) is None
 
 
 def test_the_interval_is_that_of_the_bootstrap(demo: Directory) -> None:
