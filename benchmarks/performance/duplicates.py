@@ -28,6 +28,7 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ from kg.truth import Transaction
 from queries.corpus import Corpus
 from queries.duplicates import find
 from schema import identity
-from schema.records import SCHEMAS, Rows
+from schema.records import SCHEMAS, Rows, Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,32 +51,28 @@ PEER_SIZES = (3_000, 10_000)
 GOAL_SECONDS = 600
 
 _EVERY = 10
+_PER_POST = 10
 _NOISE = 0.33  # length of what is added to a twin's vector: cosine 0.95
 _ROWS = 50_000
 
 
 def twin(text: str, chance: random.Random) -> str:
-    """The same intention in other words, if one of our ways changes anything."""
+    """The same intention in other words: an article, a plural, a phrase that says nothing."""
+    last = re.search(r"(\w{4,})\W*$", text)
     ways = [
-        lambda t: re.sub(r"\b(the|a|an) ", "", t, count=1),
-        lambda t: re.sub(r"\bto ", "to the ", t, count=1),
-        lambda t: re.sub(r"(\w{4,})\b(?!.*\w{4})", lambda m: _plural(m[1]), t, count=1),
-        lambda t: re.sub(r"(\w+) and (\w+)", r"\2 and \1", t, count=1),
-        lambda t: t.replace("or", "our", 1) if "or" in t else t + " !",
+        re.sub(r"\b(?:the|a|an) ", "", text, count=1),
+        re.sub(r"\bto ", "in order to ", text, count=1),
+        re.sub(r"\b(\w{4,})ize", r"\1ise", text),
+        text[: last.end(1)].removesuffix("s") + text[last.end(1) :] if last else text,
+        text + "s" if last else text,
     ]
     chance.shuffle(ways)
-    for way in ways:
-        if identity.normalise_text(made := way(text)) != identity.normalise_text(text):
-            return made
-    return text + "s"
-
-
-def _plural(word: str) -> str:
-    return word[:-1] if word.endswith("s") else word + "s"
+    before = identity.normalise_text(text)
+    return next((w for w in ways if identity.normalise_text(w) != before), text + " !")
 
 
 def texts_of(count: int) -> tuple[list[str], list[int]]:
-    """Texts, distinct by identity, and of each the number of its original (itself, if it is one)."""
+    """Texts, distinct by identity, and of each the number of its original; its own if it is one."""
     chance = random.Random(11)
     originals = intentions(count * _EVERY // (_EVERY + 1))
     texts, origins = list(originals), list(range(len(originals)))
@@ -92,26 +89,38 @@ def texts_of(count: int) -> tuple[list[str], list[int]]:
 
 def make(path: Path, count: int) -> None:
     """A knowledge base of so many intentions, without vectors, and what was planted beside it."""
-    import pyarrow as pa
-
     if (path / "planted.json").exists():
         return
     texts, origins = texts_of(count)
     directory = Directory.create(path)
     ids = [identity.intention_id(text) for text in texts]
+    numbers = range(len(texts) // _PER_POST + 1)
     with Transaction(directory, "benchmark") as transaction:
-        for start in range(0, len(texts), _ROWS):
-            batch = [_row(start + n, t) for n, t in enumerate(texts[start : start + _ROWS])]
-            lines = pa.array(range(start + 1, start + len(batch) + 1), pa.int64())
-            rows = pa.RecordBatch.from_pylist(batch, schema=SCHEMAS["assertions"])
-            transaction.add(Rows("assertions", rows, lines, "planted"))
+        _add(transaction, "posts", [_post(number) for number in numbers])
+        _add(transaction, "assertions", [_row(n, text) for n, text in enumerate(texts)])
         transaction.commit()
     planted = [(ids[n], ids[origin]) for n, origin in enumerate(origins) if n != origin]
     (path / "planted.json").write_text(json.dumps(planted))
 
 
+def _add(transaction: Transaction, table: Table, rows: list[dict[str, Any]]) -> None:
+    import pyarrow as pa
+
+    for start in range(0, len(rows), _ROWS):
+        some = rows[start : start + _ROWS]
+        batch = pa.RecordBatch.from_pylist(some, schema=SCHEMAS[table])
+        lines = pa.array(range(start + 1, start + len(some) + 1), pa.int64())
+        transaction.add(Rows(table, batch, lines, "planted"))
+
+
+def _post(number: int) -> dict[str, Any]:
+    key = identity.post_id("planted", str(number))
+    return {"id": key, "source": "planted", "external_id": str(number), "text": "planted"}
+
+
 def _row(number: int, text: str) -> dict[str, Any]:
-    tail, head = identity.intention_id(text), f"post:{number // 10}"
+    head = identity.post_id("planted", str(number // _PER_POST))
+    tail = identity.intention_id(text)
     assertion = identity.assertion_id("Post", head, "xIntent", tail)
     evidence = identity.evidence_id(assertion, source="planted", request=str(number))
     return {
@@ -158,8 +167,6 @@ def give_vectors(path: Path, count: int) -> None:
         checksum = index.save(directory.path(place))
         parts = tuple(part.file for part in manifest.parts("assertions"))
         state = VectorState(place, index.model, index.dimension, len(index), checksum, parts)
-        from dataclasses import replace
-
         directory.commit(replace(manifest, vectors=state))
 
 
@@ -236,8 +243,8 @@ def main(
         return
     chosen = [int(s) for s in sizes.split(",")] if sizes else [2_000] if quick else list(SIZES)
     peers = [min(chosen)] if quick else [*PEER_SIZES]
-    runs = [(way, n) for n in peers for way in ("sentence-transformers", "spelling", "both")]
-    runs += [(way, n) for n in chosen if n not in peers for way in ("spelling", "both")]
+    runs = [(way, n) for n in chosen if n not in peers for way in ("spelling", "both")]
+    runs += [(way, n) for n in peers for way in ("spelling", "both", "sentence-transformers")]
     results = []
     for way, count in runs:
         place = folder / f"{count}{'-vectors' if way == 'both' else ''}"

@@ -28,6 +28,12 @@ The least one with a precision of 0.95 on the development pairs: ``python -m
 benchmarks.intrinsic.duplicates`` prints the curve.
 """
 
+ALONE = 0.6
+"""Estimated Jaccard similarity of candidates by spelling where there are none by meaning.
+
+Their members are embedded then, which takes longer than all else; below it few are duplicates.
+"""
+
 Origin = Literal["spelling", "meaning", "both", "cluster"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
@@ -166,7 +172,9 @@ def find(
     verified: dict[str, Pairs] = {}
     proposed: dict[str, int] = {}
     if candidates != "meaning":
-        found = _joined(shingles.candidates(shingles.signatures(texts)), report, "spelling")
+        least = ALONE if candidates == "spelling" else shingles.LEAST
+        alike = shingles.candidates(shingles.signatures(texts), least=least)
+        found = _joined(alike, report, "spelling")
         proposed["spelling"] = len(found)
         meanings.need(found.ravel())
         near = meanings.cosines(found[:, 0], found[:, 1]) >= threshold
