@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import intentkg
 from kg.directory import Directory
 from queries import report
 from queries.report import Options, Section
@@ -31,7 +32,7 @@ def section(made: report.Report, name: str) -> Section:
     return next(each for each in made.sections if each.name == name)
 
 
-def rows(made: report.Report, name: str, block: int = 0) -> list[list[Any]]:
+def rows_of(made: report.Report, name: str, block: int = 0) -> list[list[Any]]:
     return section(made, name).blocks[block].table.rows
 
 
@@ -43,15 +44,21 @@ def test_it_says_what_was_worked_out_by_hand(hand: Directory) -> None:
     assert "(1 about posts and 3 about co-buys and products)" in made.summary[1]
     assert "The filter accepted 1 of 2 (50%)." in made.summary
     assert ("4", "assertions") in made.figures
-    covered = {row[0]: row[1:] for row in rows(made, "coverage")}
+    covered = {row[0]: row[1:] for row in rows_of(made, "coverage")}
     assert covered == {
         "posts": [2, 1, "50%"],
         "co-buys": [3, 2, "67%"],
         "products": [4, 3, "75%"],  # a, b and c through their co-buys
     }
-    assert [row[:4] for row in rows(made, "contents", 2)] == [["m", "s", 4, 4], ["m2", "s", 1, 1]]
-    assert [row[0] for row in rows(made, "frequent", 0)] == ["share joy"]
-    assert rows(made, "rejections")[0][:3] == ["weak", rows(made, "rejections")[0][1], 1]
+    assert [row[:4] for row in rows_of(made, "contents", 2)] == [
+        ["m", "s", 4, 4],
+        ["m2", "s", 1, 1],
+    ]
+    assert [row[0] for row in rows_of(made, "frequent", 0)] == ["share joy"]
+    assert [(row[0], row[2]) for row in rows_of(made, "rejections")][:2] == [
+        ("weak", 1),
+        ("misjudged", 0),
+    ]
 
 
 def test_what_is_missing_is_said_with_its_command(hand: Directory) -> None:
@@ -61,6 +68,25 @@ def test_what_is_missing_is_said_with_its_command(hand: Directory) -> None:
     assert "intentkg build 'my graph.kg'" in commands
     assert any("annotate" in command for command in commands)
     assert "UsedFor" in section(made, "caveats").sentences[0]  # fewer than thirty
+
+
+def test_a_built_graph_has_all_sections(tmp_path: Path) -> None:
+    texts = ["keep the feet warm", "keeping the feet warm", "bake bread", "a gift for my son"]
+    rows = [evidence(C1, text, typicality=0.9) for text in texts]
+    directory = about_one(tmp_path / "built.kg", rows)
+    with intentkg.open(directory.root) as base:
+        base.build()
+    made = report.make(directory)
+    page = report.html(made)
+    assert "Nouns of 4 intentions" in section(made, "hypernyms").sentences[0]
+    concepts = [row[0] for row in rows_of(made, "hypernyms")]
+    assert len(concepts) == len(set(concepts)) > 5
+    same = section(made, "duplicates")
+    assert "Of 4 intentions, 1 mean" in same.sentences[0]
+    [group] = same.blocks[0].table.rows
+    assert {group[0], *group[2]} == set(texts[:2])
+    assert page.count("<svg ") == len([p for each in made.sections for p in each.pictures]) == 3
+    assert report.html(report.make(directory)) == page
 
 
 def test_people_are_compared_with_models(tmp_path: Path) -> None:

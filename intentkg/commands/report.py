@@ -84,6 +84,10 @@ def command(
         versions=_versions(),
         date=date,
     )
+    if "hypernyms" not in without:
+        from queries.language import spare_torch
+
+        spare_torch()
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(directory_of(kb))
         others = [stack.enter_context(directory_of(other)) for other in against]

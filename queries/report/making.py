@@ -20,6 +20,12 @@ _WHAT = {
     "assertions": "assertions",
     "evidence": "pieces of evidence",
 }
+_MEASURES = {
+    "assertions": "Intentions",
+    "preserved": "Preserved by the filter",
+    "plausibility": "Mean plausibility",
+    "typicality": "Mean typicality",
+}
 _FEW = 30  # below so many a rate or a mean says little
 
 type Progress = Callable[[str, int, int | None], None]
@@ -195,8 +201,9 @@ def _coverage(known: Facts, name: str) -> Section | None:
 def _models(directory: Directory, known: Facts, chosen: Options) -> Section | None:
     if len([row for row in known.writers if row[0]]) < 2:
         return None
-    graphs = by_model(directory, most=4, seed=chosen.seed)
-    blocks = _beside(graphs)
+    blocks = _beside(by_model(directory, most=4, seed=chosen.seed), ("preserved", "typicality"))
+    if not blocks:
+        return None
     return Section(
         "models",
         "Models side by side",
@@ -235,16 +242,12 @@ def _comparison(graphs: Sequence[Statistics]) -> Section:
     )
 
 
-def _beside(graphs: Sequence[Statistics]) -> tuple[Block, ...]:
-    captions = {
-        "assertions": "Intentions",
-        "preserved": "Preserved by the filter",
-        "plausibility": "Mean plausibility",
-        "typicality": "Mean typicality",
-    }
+def _beside(
+    graphs: Sequence[Statistics], measures: Sequence[str] = tuple(_MEASURES)
+) -> tuple[Block, ...]:
     return tuple(
-        Block(caption, found, totals=1)
-        for measure, caption in captions.items()
+        Block(_MEASURES[measure], found, totals=1)
+        for measure in measures
         if (found := tables.side_by_side(graphs, measure)).rows
     )
 

@@ -111,7 +111,7 @@ def _duplicates(
     ]
     sentence = (
         f"Of {words.counted(found.intentions, 'intention')}, {found.merged:,} mean the same as "
-        f"another one, in {words.counted(found.clusters, 'group')} (cosine of at least "
+        f"another, in {words.counted(found.clusters, 'group')} (cosine of at least "
         f"{found.threshold:.2f}, and neither number, negation nor contrast between them)."
     )
     blocks = (Block("The largest groups", Table(["intention", "others", "such as"], rows)),)

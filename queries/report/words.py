@@ -152,9 +152,11 @@ def rejections(found: Rejections) -> tuple[str, ...]:
         "reading (appendix C); rules do not understand, so read the examples, too."
     ]
     if found.scored:
+        high = found.high_scores
         sentences.append(
-            f"{found.high_scores:,} of {counted(found.scored, 'rejection')} with scores have a "
-            "plausibility and a typicality of 0.75 or more: the filter may have been wrong there."
+            f"Of {counted(found.scored, 'rejection')} with scores, {share(high, found.scored)} "
+            "have a plausibility and a typicality of 0.75 or more"
+            + (": the filter may have been wrong there." if high else ".")
         )
     return tuple(sentences)
 
