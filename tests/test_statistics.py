@@ -210,6 +210,15 @@ def test_the_command_speaks_csv(hand: Directory) -> None:
     assert list(rows[0]) == tables.LONG_COLUMNS
 
 
+def test_the_command_prints_the_tables_of_the_papers(demo: Directory) -> None:
+    said = call("analyse", demo.root, "statistics", "--papers").stdout
+    aspects = next(line for line in said.splitlines() if line.rstrip().endswith(" 400"))
+    assert aspects.split() == ["40"] * 10 + ["40.00", "400"]
+    made = next(line for line in said.splitlines() if "MadeOf" in line)
+    # One of seven was judged, and rejected.
+    assert made.split() == ["MadeOf", "0", "0.81", "0.39"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

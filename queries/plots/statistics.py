@@ -56,7 +56,9 @@ def preserved(graphs: Sequence[Statistics]) -> Figure | None:
         for bar, rate in zip(bars, found, strict=True):
             if rate:
                 middle = bar.get_y() + bar.get_height() / 2
-                axes.plot([100 * rate.low, 100 * rate.high], [middle] * 2, color="#222222", lw=1)
+                ends = [100 * rate.low, 100 * rate.high]
+                axes.plot(ends, [middle] * 2, color="white", lw=3, solid_capstyle="butt")
+                axes.plot(ends, [middle] * 2, color="#222222", lw=1.1, solid_capstyle="butt")
                 if len(graphs) == 1:
                     axes.text(102, middle, f"{rate.count} of {rate.of}", va="center", fontsize=7.5)
     axes.set_xlim(0, 114 if len(graphs) == 1 else 100)

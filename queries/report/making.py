@@ -133,6 +133,13 @@ def _verdicts(graph: Statistics, known: Facts, name: str) -> Section | None:
         "What the filter preserved",
         (words.preserved(graph),),
         _drawn([graph], "preserved"),
+        (
+            Block(
+                "What was accepted (MIND's Table 1, but for what only people can judge)",
+                tables.preserved(graph),
+                totals=len(graph.totals),
+            ),
+        ),
     )
 
 

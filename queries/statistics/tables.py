@@ -85,8 +85,8 @@ def aspects(graph: Statistics) -> Table:
 def preserved(graph: Statistics) -> Table:
     """MIND's Table 1: accepted intentions by relation, with mean plausibility and typicality.
 
-    Where nothing was judged all count. MIND's two columns that only people can fill (is it
-    human-centric, is the rationale right) come from annotation.
+    Where nothing was judged all count; means are over all that are scored. MIND's two columns
+    that only people can fill (is it human-centric, is the rationale right) come from annotation.
     """
     rows: list[list[Any]] = []
     for figures in (*graph.relations, *graph.totals):

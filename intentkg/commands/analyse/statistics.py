@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     help="Another knowledge base to put beside it; may be repeated.",
 )
 @click.option("--by-model", is_flag=True, help="Put the models that wrote or judged side by side.")
+@click.option(
+    "--papers", is_flag=True, help="Print MIKO's Tables 1 and 2 and MIND's Table 1 instead."
+)
 @click.option("--model", help="Only what this model wrote or judged.")
 @click.option("--source", help="Only what this source gave.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap.")
@@ -40,6 +43,7 @@ def command(
     kb: Path,
     against: tuple[Path, ...],
     by_model: bool,
+    papers: bool,
     model: str | None,
     source: str | None,
     seed: int,
@@ -84,16 +88,28 @@ def command(
         found = tables.long(graphs)
         output.emit_csv(found.columns, found.rows)
     else:
-        _show(graphs)
+        _show(graphs, papers=papers)
     for path in () if as_json else written:
         output.say(f"wrote {path}")
 
 
-def _show(graphs: Sequence[Statistics]) -> None:
+def _show(graphs: Sequence[Statistics], *, papers: bool) -> None:
     from queries.statistics import tables
 
     if not any(graph.total for graph in graphs):
         output.say("no intentions yet: intentkg import or intentkg generate brings some")
+        return
+    if papers:
+        for graph in graphs:
+            for name, found in (
+                ("what each source brought (MIKO, Table 1)", tables.sources(graph)),
+                ("intentions by aspect (MIKO, Table 2)", tables.aspects(graph)),
+                ("intentions that were accepted (MIND, Table 1)", tables.preserved(graph)),
+            ):
+                numbers = [column for column in found.columns[1:] if column != "sample"]
+                output.table(
+                    found.columns, found.rows, title=f"{graph.label}: {name}", right=numbers
+                )
         return
     if len(graphs) == 1:
         found = tables.relations(graphs[0])
