@@ -37,7 +37,7 @@ from schema.identity import intention_id, normalise_text
 from tests.door import call, quick
 from tests.graph_samples import commit, evidence, new_directory, post
 
-CAKE = ("to bake a cake", "to bake a cake", "to bake cakes", "baking a cake", "to bake a cake or not")
+CAKE = ("to bake a cake",) * 2 + ("to bake cakes", "baking a cake", "to bake a cake or not")
 OTHERS = ("to fly a kite", "feels proud of the team", "to repair a bicycle tyre")
 
 

@@ -28,12 +28,6 @@ The least one with a precision of 0.95 on the development pairs: ``python -m
 benchmarks.intrinsic.duplicates`` prints the curve.
 """
 
-ALONE = 0.6
-"""Estimated Jaccard similarity of candidates by spelling where there are none by meaning.
-
-Their members are embedded then, which takes longer than all else; below it few are duplicates.
-"""
-
 Origin = Literal["spelling", "meaning", "both", "cluster"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
@@ -171,17 +165,20 @@ def find(
     checker = _Checker(texts, meanings, threshold)
     verified: dict[str, Pairs] = {}
     proposed: dict[str, int] = {}
+    everywhere = candidates != "spelling" and bool(ids)
+    vectors = meanings.all() if everywhere else None
     if candidates != "meaning":
-        least = ALONE if candidates == "spelling" else shingles.LEAST
-        alike = shingles.candidates(shingles.signatures(texts), least=least)
-        found = _joined(alike, report, "spelling")
-        proposed["spelling"] = len(found)
-        meanings.need(found.ravel())
-        near = meanings.cosines(found[:, 0], found[:, 1]) >= threshold
-        verified["spelling"] = checker.passing(found[near])
-    if candidates != "spelling" and ids:
-        found = _joined(nearby.candidates(meanings.all(), threshold), report, "meaning")
-        proposed["meaning"] = len(found)
+        alike = shingles.candidates(shingles.signatures(texts))
+        # Where all vectors are here, what is not near goes at once: it may be tens of millions.
+        near = checker.near if everywhere else None
+        proposed["spelling"], found = _joined(alike, near, report, "spelling")
+        if not everywhere:
+            meanings.need(found.ravel())
+            found = checker.near(found)
+        verified["spelling"] = checker.passing(found)
+    if vectors is not None:
+        by_meaning = nearby.candidates(vectors, threshold)
+        proposed["meaning"], found = _joined(by_meaning, None, report, "meaning")
         verified["meaning"] = checker.passing(found)
     everything = np.concatenate([np.empty((0, 2), np.int32), *verified.values()])
 
@@ -222,6 +219,10 @@ class _Checker:
         self._threshold = threshold
         self._readings: dict[int, guards.Reading] = {}
         self._refused: dict[tuple[int, int], guards.Reason] = {}
+
+    def near(self, pairs: Pairs) -> Pairs:
+        """Those pairs whose cosine reaches the threshold; their vectors are here."""
+        return pairs[self._meanings.cosines(pairs[:, 0], pairs[:, 1]) >= self._threshold]
 
     def passing(self, pairs: Pairs) -> Pairs:
         """Those near pairs that no guard refuses."""
@@ -273,16 +274,19 @@ def _read(corpus: Corpus, report: Progress) -> tuple[list[str], list[str], list[
     return ids, texts, counts
 
 
-def _joined(found: Iterable[Pairs], report: Progress, stage: str) -> Pairs:
+def _joined(
+    found: Iterable[Pairs], keep: Callable[[Pairs], Pairs] | None, report: Progress, stage: str
+) -> tuple[int, Pairs]:
+    """How many pairs there were, and those kept."""
     import numpy as np
 
     parts = [np.empty((0, 2), np.int32)]
     count = 0
     for pairs in found:
-        parts.append(pairs)
+        parts.append(pairs if keep is None else keep(pairs))
         count += len(pairs)
         report(f"candidates by {stage}", count, None)
-    return np.concatenate(parts)
+    return count, np.concatenate(parts)
 
 
 def _origins(verified: dict[str, Pairs], count: int) -> Callable[[int, int], Origin]:

@@ -152,12 +152,17 @@ def _prefixed(some: frozenset[str], others: frozenset[str]) -> bool:
 
 @functools.lru_cache(maxsize=200_000)
 def _stem(word: str) -> str:
-    stem: str = _stemmer().stem(word)
-    return stem
+    """The word without endings of number, tense and person: what is left need not be a word.
 
-
-@functools.cache
-def _stemmer():  # type: ignore[no-untyped-def]
-    from nltk.stem.snowball import SnowballStemmer
-
-    return SnowballStemmer("english")
+    Deliberately plain: NLTK's stemmers take five seconds to import, and "baking" and "bakes" only
+    have to come out alike.
+    """
+    if word.endswith(("ies", "ied")) and len(word) > 4:
+        return word[:-3] + "y"
+    for ending, least in (("ing", 3), ("ed", 3), ("es", 3), ("s", 3)):
+        if word.endswith(ending) and len(word) - len(ending) >= least and word[-2:] != "ss":
+            word = word[: -len(ending)]
+            break
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz":
+        return word[:-1]  # running, run
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word
