@@ -119,6 +119,8 @@ def test_runs_and_samples_of_one_prompt(tmp_path: Path) -> None:
         said(HEADS[0], "to bake cakes", prompt_hash="p", run="r2", request="2"),
         said(HEADS[1], "to fly a kite", prompt_hash="p", run="r1", request="3"),
     ]
+    # Rows of an import have numbers, but nobody was asked.
+    rows += [said(HEADS[2], f"to count {n}", source="imported", request=str(n)) for n in range(3)]
     kb = knowledge(tmp_path / "kb", rows)
     expected = pytest.approx(cosine("to bake a cake", "to bake cakes"), abs=2e-3)
     for axis in ("run", "sample"):

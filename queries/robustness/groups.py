@@ -18,12 +18,13 @@ AXES: tuple[Axis, ...] = get_args(Axis)
 
 HERE, THERE = "this", "the other"
 
-# What tells two origins apart, and what has to be the same in them.
+# What tells two origins apart, and what has to be the same in them. Both have to be known: the
+# request of an imported row, which has no prompt, is only its number.
 _APART = {
     "prompt": ("prompt_hash", "coalesce(model, '')"),
     "model": ("model", "''"),
-    "run": ("run", "coalesce(model, '') || ' ' || coalesce(prompt_hash, '')"),
-    "sample": ("request", "coalesce(model, '') || ' ' || coalesce(prompt_hash, '')"),
+    "run": ("run", "model || ' ' || prompt_hash"),
+    "sample": ("request", "model || ' ' || prompt_hash"),
 }
 
 # Critic, judges and annotators score what others wrote: their evidence has the same text.
@@ -97,7 +98,7 @@ def _select(
         SELECT head_id, relation, {same} AS shared, {apart} AS origin, intention_id,
                min(text) AS text
         FROM (FROM assertions {chosen.where()})
-        WHERE {_WRITERS} AND {apart} IS NOT NULL GROUP BY ALL
+        WHERE {_WRITERS} AND {apart} IS NOT NULL AND {same} IS NOT NULL GROUP BY ALL
         """
     )
 
