@@ -251,6 +251,7 @@ def test_rationales_are_sorted_and_counted(tmp_path: Path) -> None:
         for (text, reason), score in zip(said, (0.9, 0.1, 0.8, 0.1, 0.1, None), strict=True)
     ]
     rows.append(evidence(C1, "seven", accepted=True, rationale="It is too vague."))
+    rows.append(evidence(C1, "eight", model="human", accepted=False, rationale="2 of 3 votes"))
     directory = about_one(tmp_path / "r.kg", rows)
     found = rejections(directory)
     assert (found.rejected, found.explained, found.scored, found.high_scores) == (6, 4, 5, 2)
@@ -260,6 +261,7 @@ def test_rationales_are_sorted_and_counted(tmp_path: Path) -> None:
     assert found.classes[0].examples[0]["rationale"] == "It is too vague."
     assert found.classes[0].rules == {"calls it general, or a mere description": 1}
     assert found == rejections(directory)
+    assert rejections(directory, Chosen.make(model="human")).rejected == 1
     shown = call("analyse", directory.root, "rejections")
     assert "81%" in shown.stdout  # MIND's own share beside it
 

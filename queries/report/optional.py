@@ -62,6 +62,7 @@ def _hypernyms(
     corpus = Corpus(directory, sample=options.sample, seed=options.seed)
     found = measure(mentions.read(corpus, taxonomy, progress=progress), taxonomy, label=label)
     rows = [[h.concept, f"{h.share:.1%}", list(h.examples)] for h in found.distribution[:_SHOWN]]
+    name = "WordNet" if found.taxonomy == "wordnet" else found.taxonomy
     pictures: tuple[Picture, ...] = ()
     if found.distribution:
         pictures = (
@@ -77,7 +78,7 @@ def _hypernyms(
         "What intentions speak of",
         (
             f"Nouns of {words.counted(found.intentions, 'intention')} were looked up in "
-            f"{found.taxonomy}, which knows {found.coverage:.0%} of {found.phrases:,} noun phrases."
+            f"{name}, which knows {found.coverage:.0%} of {found.phrases:,} noun phrases."
             f" They belong to {words.counted(found.concepts, 'concept')}; the distribution has "
             f"{found.entropy:.1f} bits of entropy, {found.evenness:.0%} of what it could have "
             "(the more, the more diverse; MIND's Figure 3 shows such a distribution).",

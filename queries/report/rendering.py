@@ -85,7 +85,7 @@ def clean(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.2f}"
+        return f"{value:,.2f}"
     text = ", ".join(map(clean, value)) if isinstance(value, list | tuple) else str(value)
     # Format characters stay, because scripts and emoji need them; an overriding direction ends
     # with its cell.

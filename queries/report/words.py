@@ -81,7 +81,8 @@ def summary(graph: Statistics, known: Facts) -> tuple[str, ...]:
 
 
 def _who(known: Facts) -> str:
-    names = [row[0] or "somebody who is not named" for row in known.writers]
+    said = {None: "somebody who is not named", "human": "people"}
+    names = [said.get(row[0], row[0]) for row in known.writers]
     shown = [short(name) for name in names[:4]]
     more = [f"{len(names) - 4} more"] if len(names) > 4 else []
     return f"Intentions were written or judged by {listed([*shown, *more])}."

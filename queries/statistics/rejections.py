@@ -13,6 +13,7 @@ from queries.statistics.cues import MEANINGS, MIND_SHARES, RULES, ErrorClass
 
 _EXAMPLES = 3
 _UNCLASSIFIED = "unclassified"
+_BY_FILTER = "NOT starts_with(lower(coalesce(model, '')), 'human')"
 _HIGH = 0.75  # scores from which a rejection looks like a misjudgement
 
 
@@ -118,9 +119,11 @@ def rejections(directory: Directory, chosen: Chosen | None = None) -> Rejections
     directory
         The knowledge base.
     chosen
-        Which evidence counts; by default all.
+        Which evidence counts; by default all but people's judgements, whose rationales count
+        votes (`queries.annotation`).
     """
-    where = (chosen or Chosen()).where()
+    base = chosen or Chosen()
+    where, by_filter = base.where(), _BY_FILTER if base.model is None else "true"
     with (
         sql.store_errors(f"reading {directory.root}"),
         sql.connect(directory, tables=["assertions"]) as db,
@@ -130,7 +133,7 @@ def rejections(directory: Directory, chosen: Chosen | None = None) -> Rejections
             CREATE TEMP TABLE rejected AS
             SELECT id, assertion_id, relation, text, nullif(trim(rationale), '') AS rationale,
                    {rule_number("rationale")} AS rule
-            FROM (FROM assertions {where}) WHERE accepted = false
+            FROM (FROM assertions {where}) WHERE accepted = false AND {by_filter}
             """
         )
         by_rule = db.execute(
