@@ -11,7 +11,7 @@ import pytest
 import intentkg
 from kg.directory import Directory
 from queries import report
-from queries.report import Options, Section
+from queries.report import Options, Section, words
 from queries.report.rendering import escaped
 from schema.errors import UsageError
 from tests.browser import browse, look, tempting
@@ -129,23 +129,22 @@ def test_the_same_input_gives_the_same_bytes(hand: Directory, tmp_path: Path) ->
     assert report.html(first) == report.html(second)
     assert report.markdown(first) == report.markdown(second)
     page = tmp_path / "a.html"
-    for date in ((), ("--date", "1 May")):
-        call("report", hand.root, "--out", page, *QUICK, *date)
-        text = page.read_text(encoding="utf-8")
-        assert ("1 May" in text) == bool(date)
-        assert ("report" in text) and str(hand.root) in text
+    call("report", hand.root, "--out", page, *QUICK, "--date", "1 May")
+    text = page.read_text(encoding="utf-8")
+    assert "1 May" in text
+    assert f"intentkg report {hand.root} --out {page} --without" in text
 
 
 def test_wrong_use_is_explained(hand: Directory, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "folder.html").mkdir()
-    for words, code in (
+    for given, code in (
         (["--out", tmp_path / "notes.txt"], 2),
         (["--out", tmp_path / "folder.html"], 2),
         (["--without", "everything"], 2),
         (["--against", tmp_path / "none.kg"], 1),
     ):
-        said = call("report", hand.root, *words, *QUICK)
+        said = call("report", hand.root, *given, *QUICK)
         assert said.returncode == code, said.stderr
         assert "Traceback" not in said.stderr
     with pytest.raises(UsageError):
@@ -175,6 +174,20 @@ def test_half_a_graph_has_a_sensible_page(tmp_path: Path, kind: str) -> None:
     else:
         assert "Nobody has scored these intentions." in page
         assert "--pipeline critic" in text
+
+
+def test_nearly_all_is_not_all() -> None:
+    found = [words.percent(count, 10_000) for count in (0, 1, 50, 5_000, 9_999, 10_000)]
+    assert found == ["0%", "0.1%", "0.5%", "50%", "99.9%", "100%"]
+    assert words.share(0, 7) == "none"
+    assert words.share(7, 7) == "all"
+
+
+def test_the_command_knows_the_sections_that_can_be_left_out() -> None:
+    from intentkg.commands.report import command
+
+    [option] = [each for each in command.params if each.name == "without"]
+    assert tuple(option.type.choices) == report.OPTIONAL  # type: ignore[attr-defined]
 
 
 def test_markdown_shows_texts_literally() -> None:

@@ -184,7 +184,8 @@ def _coverage(known: Facts, name: str) -> Section | None:
     if not known.coverage:
         return None
     rows = [
-        [_WHAT[what], total, meant, f"{meant / total:.0%}"] for what, total, meant in known.coverage
+        [_WHAT[what], total, meant, words.percent(meant, total)]
+        for what, total, meant in known.coverage
     ]
     bare = [what for what, total, meant in known.coverage if meant < total]
     return Section(

@@ -90,10 +90,15 @@ def _who(known: Facts) -> str:
 
 def share(count: int, of: int) -> str:
     """How much of something, in words where it is none or all."""
+    return {0: "none", of: "all"}.get(count) or percent(count, of)
+
+
+def percent(count: int, of: int) -> str:
+    """A share in percent; nearly all is not 100 %, nearly none not 0."""
     if count in (0, of):
-        return "all" if count else "none"
-    percent = 100 * count / of
-    return f"{percent:.0f} %" if 1 <= percent <= 99 else f"{percent:.1f} %"
+        return "100%" if count else "0%"
+    found = 100 * count / of
+    return f"{found:.0f}%" if 1 <= found <= 99 else f"{min(max(found, 0.1), 99.9):.1f}%"
 
 
 def relations(graph: Statistics) -> str:
