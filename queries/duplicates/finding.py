@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from queries.corpus import Corpus
-from queries.duplicates import clusters, guards, nearby, shingles
+from queries.duplicates import clusters, nearby, shingles
 from queries.duplicates.meanings import Meanings, Progress
+from queries.duplicates.pairs import ORIGINS, Checker, Origin, joined, keys_of, origins, pairs_of
 from queries.results import plain
 from schema.errors import UsageError
 from schema.identity import normalise_text
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     type Pairs = npt.NDArray[np.int32]
+    type Keys = npt.NDArray[np.int64]
 
 THRESHOLD = 0.86
 """Cosine from which on two intentions mean the same, if no guard speaks against it.
@@ -27,9 +29,6 @@ THRESHOLD = 0.86
 The least one with a precision of 0.95 on the development pairs: ``python -m
 benchmarks.intrinsic.duplicates`` prints the curve.
 """
-
-Origin = Literal["spelling", "meaning", "both", "cluster"]
-ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 Candidates = Literal["both", "spelling", "meaning"]
 
@@ -162,35 +161,36 @@ def find(
     report = progress or (lambda stage, done, total: None)
     ids, texts, counts = _read(corpus, report)
     meanings = Meanings(corpus.directory, ids, texts, report)
-    checker = _Checker(texts, meanings, threshold)
-    verified: dict[str, Pairs] = {}
+    checker = Checker(texts, meanings, threshold)
+    near: dict[str, Keys] = {}
     proposed: dict[str, int] = {}
     everywhere = candidates != "spelling" and bool(ids)
     vectors = meanings.all() if everywhere else None
     if candidates != "meaning":
         alike = shingles.candidates(shingles.signatures(texts))
         # Where all vectors are here, what is not near goes at once: it may be tens of millions.
-        near = checker.near if everywhere else None
-        proposed["spelling"], found = _joined(alike, near, report, "spelling")
+        keep = checker.near if everywhere else None
+        proposed["spelling"], found = joined(alike, keep, report, "spelling")
         if not everywhere:
             meanings.need(found.ravel())
             found = checker.near(found)
-        verified["spelling"] = checker.passing(found)
+        near["spelling"] = keys_of(found)
     if vectors is not None:
         by_meaning = nearby.candidates(vectors, threshold)
-        proposed["meaning"], found = _joined(by_meaning, None, report, "meaning")
-        verified["meaning"] = checker.passing(found)
-    everything = np.concatenate([np.empty((0, 2), np.int32), *verified.values()])
+        proposed["meaning"], found = joined(by_meaning, None, report, "meaning")
+        near["meaning"] = keys_of(found)
+    either = np.unique(np.concatenate([np.empty(0, np.int64), *near.values()]))
+    verified = checker.passing(pairs_of(either))
 
     def rank(row: int) -> tuple[float, int, str]:
         return -counts[row], len(texts[row]), texts[row]
 
     gathered = [
         cluster
-        for members in clusters.components(len(ids), everything)
+        for members in clusters.components(len(ids), verified)
         for cluster in clusters.gather(members.tolist(), rank, checker.similar, threshold)
     ]
-    rows = _rows(gathered, ids, texts, _origins(verified, len(ids)))
+    rows = _rows(gathered, ids, texts, origins(near))
     gathered.sort(key=lambda cluster: (-len(cluster[1]), rank(cluster[0])))
     return Duplicates(
         intentions=len(ids),
@@ -210,56 +210,6 @@ def find(
     )
 
 
-class _Checker:
-    """Verifies pairs, and remembers what the guards refused."""
-
-    def __init__(self, texts: Sequence[str], meanings: Meanings, threshold: float) -> None:
-        self._texts = texts
-        self._meanings = meanings
-        self._threshold = threshold
-        self._readings: dict[int, guards.Reading] = {}
-        self._refused: dict[tuple[int, int], guards.Reason] = {}
-
-    def near(self, pairs: Pairs) -> Pairs:
-        """Those pairs whose cosine reaches the threshold; their vectors are here."""
-        return pairs[self._meanings.cosines(pairs[:, 0], pairs[:, 1]) >= self._threshold]
-
-    def passing(self, pairs: Pairs) -> Pairs:
-        """Those near pairs that no guard refuses."""
-        import numpy as np
-
-        kept = [self._pass(a, b) for a, b in pairs.tolist()]
-        return pairs[np.array(kept, bool)] if len(kept) else pairs
-
-    def similar(self, row: int, others: Sequence[int]) -> list[float]:
-        """Cosine of a row to others, -1 where a guard tells them apart."""
-        import numpy as np
-
-        b = np.array(others, np.int32)
-        scores = self._meanings.cosines(np.full(len(b), row, np.int32), b).tolist()
-        return [
-            score if score < self._threshold or self._pass(row, other) else -1.0
-            for score, other in zip(scores, others, strict=True)
-        ]
-
-    def refused(self) -> dict[str, int]:
-        """How many near pairs each guard refused."""
-        found = Counter(self._refused.values())
-        return {reason: found[reason] for reason in guards.REASONS if found[reason]}
-
-    def _pass(self, a: int, b: int) -> bool:
-        reason = guards.difference(self._reading(a), self._reading(b))
-        if reason is not None:
-            self._refused[min(a, b), max(a, b)] = reason
-        return reason is None
-
-    def _reading(self, row: int) -> guards.Reading:
-        reading = self._readings.get(row)
-        if reading is None:
-            reading = self._readings[row] = guards.Reading.of(self._texts[row])
-        return reading
-
-
 def _read(corpus: Corpus, report: Progress) -> tuple[list[str], list[str], list[int]]:
     """Ids, normalised texts and numbers of assertions."""
     ids: list[str] = []
@@ -272,38 +222,6 @@ def _read(corpus: Corpus, report: Progress) -> tuple[list[str], list[str], list[
         counts += batch["assertions"].to_pylist()
         report("intentions", len(ids), size)
     return ids, texts, counts
-
-
-def _joined(
-    found: Iterable[Pairs], keep: Callable[[Pairs], Pairs] | None, report: Progress, stage: str
-) -> tuple[int, Pairs]:
-    """How many pairs there were, and those kept."""
-    import numpy as np
-
-    parts = [np.empty((0, 2), np.int32)]
-    count = 0
-    for pairs in found:
-        parts.append(pairs if keep is None else keep(pairs))
-        count += len(pairs)
-        report(f"candidates by {stage}", count, None)
-    return count, np.concatenate(parts)
-
-
-def _origins(verified: dict[str, Pairs], count: int) -> Callable[[int, int], Origin]:
-    """Tell for two rows which candidates had the pair."""
-    known = {
-        name: set((pairs[:, 0].astype("int64") * count + pairs[:, 1]).tolist())
-        for name, pairs in verified.items()
-    }
-
-    def origin(a: int, b: int) -> Origin:
-        key = min(a, b) * count + max(a, b)
-        had = [name for name, keys in known.items() if key in keys]
-        if len(had) == 2:
-            return "both"
-        return "spelling" if had == ["spelling"] else "meaning" if had else "cluster"
-
-    return origin
 
 
 def _rows(

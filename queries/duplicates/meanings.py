@@ -60,12 +60,11 @@ class Meanings:
         """Vectors of every row, in order."""
         import numpy as np
 
-        # Fetched into one array: a second one would double what a million vectors take.
-        if not len(self._rows):
-            self.need(np.arange(len(self._ids), dtype=np.int32))
-            return self._rows
-        self.need(np.arange(len(self._ids), dtype=np.int32))
-        return self._rows[self._places]
+        everything = np.arange(len(self._ids), dtype=np.int32)
+        self.need(everything)
+        # A copy would double what a million vectors take.
+        in_order = np.array_equal(self._places, everything)
+        return self._rows if in_order else self._rows[self._places]
 
     def need(self, rows: Rows) -> None:
         """Fetch or embed the vectors of rows that are not here yet."""
