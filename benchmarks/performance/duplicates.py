@@ -102,7 +102,7 @@ def make(path: Path, count: int) -> None:
         _add(transaction, "assertions", [_row(n, text) for n, text in enumerate(texts)])
         transaction.commit()
     planted = [(ids[n], ids[origin]) for n, origin in enumerate(origins) if n != origin]
-    (path / "planted.json").write_text(json.dumps(planted))
+    (path / "planted.json").write_text(json.dumps(planted), encoding="utf-8")
 
 
 def _add(transaction: Transaction, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -182,7 +182,7 @@ def _unit(rows: Any) -> npt.NDArray[np.float32]:
 
 def measure(path: Path, way: str, count: int) -> dict[str, Any]:
     """Run one way in this process."""
-    planted = json.loads((path / "planted.json").read_text())
+    planted = json.loads((path / "planted.json").read_text(encoding="utf-8"))
     start = time.perf_counter()
     if way == "sentence-transformers":
         found = _mined(path)

@@ -46,6 +46,7 @@ class Meanings:
         self._ids, self._texts = ids, texts
         self._progress = progress
         self._index = _stored(directory)
+        self._named = None if self._index is None else self._index.model
         self._made: Embedder | None = None
         self._places = np.full(len(ids), -1, np.int32)
         self._rows: Half = np.empty((0, 0), np.float16)
@@ -54,7 +55,7 @@ class Meanings:
     @property
     def model(self) -> str:
         """Name of the embedder that the vectors are of."""
-        return self._index.model if self._index is not None else self._embedder().name
+        return self._named or self._embedder().name
 
     def all(self) -> Half:
         """Vectors of every row, in order."""
@@ -63,6 +64,7 @@ class Meanings:
         everything = np.arange(len(self._ids), dtype=np.int32)
         self.need(everything)
         # A copy would double what a million vectors take.
+        self._index = None  # nothing is left to fetch, and it takes as much again
         in_order = np.array_equal(self._places, everything)
         return self._rows if in_order else self._rows[self._places]
 
@@ -117,7 +119,7 @@ class Meanings:
         if self._made is None:
             from kg.embed import load_embedder
 
-            self._made = load_embedder(None if self._index is None else self._index.model)
+            self._made = load_embedder(self._named)
         return self._made
 
 

@@ -42,7 +42,8 @@ class Checker:
 
         reasons = [self._difference(a, b) for a, b in pairs.tolist()]
         self._reasons.update(reason for reason in reasons if reason is not None)
-        return pairs[np.array([reason is None for reason in reasons], bool)]
+        found: Pairs = pairs[np.array([reason is None for reason in reasons], bool)]
+        return found
 
     def similar(self, row: int, others: Sequence[int]) -> list[float]:
         """Cosine of a row to others, -1 where a guard tells them apart."""
