@@ -1,0 +1,1 @@
+"""What people think of intentions: tasks for them, their votes, how far they agree."""
