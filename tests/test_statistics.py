@@ -274,6 +274,11 @@ def test_the_rules_agree_with_the_labels() -> None:
     assert found["held-out"]["kappa"] >= 0.85
 
 
+def test_short_forms_are_denials() -> None:
+    said = ["It doesn't motivate me.", "It doesn’t motivate me.", "It isn't a lamp.", "NO REASON."]
+    assert classify(said) == ["weak", "weak", "implausible", "weak"]
+
+
 def test_hostile_rationales_are_texts() -> None:
     assert classify(["", "'; DROP TABLE rejected; --", "x" * 100_000, "false\n" * 3]) == [
         None,

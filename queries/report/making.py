@@ -64,8 +64,8 @@ def make(
     sections = [
         _contents(graph, known),
         _relations(graph, known),
-        _verdicts(graph, known, name),
-        _scores(graph, known, name),
+        _verdicts(graph, name),
+        _scores(graph, name),
         _frequent(known),
         _coverage(known, name),
     ]
@@ -77,7 +77,7 @@ def make(
     if len(graphs) > 1 and "comparison" not in chosen.without:
         sections.append(_comparison(graphs))
     told = tuple(section for section in sections if section is not None)
-    told += (_caveats(graph, known, told), _footer(known, chosen))
+    told += (_caveats(graph, told), _footer(known, chosen))
     return Report(
         title=f"{graph.label}: a graph of intentions",
         summary=words.summary(graph, known),
@@ -117,16 +117,15 @@ def _relations(graph: Statistics, known: Facts) -> Section | None:
     )
 
 
-def _verdicts(graph: Statistics, known: Facts, name: str) -> Section | None:
+def _verdicts(graph: Statistics, name: str) -> Section | None:
     if not graph.total:
         return None
     if graph.total.preserved is None:
-        advice = ("intentkg generate", "--pipeline critic", "scores and judges what nobody did")
         return Section(
             "preserved",
             "What the filter preserved",
             ("No filter has judged these intentions.",),
-            advice=((f"{advice[0]} {words.quoted(name)} {advice[1]}", advice[2]),),
+            advice=(_critic(name),),
         )
     return Section(
         "preserved",
@@ -143,7 +142,7 @@ def _verdicts(graph: Statistics, known: Facts, name: str) -> Section | None:
     )
 
 
-def _scores(graph: Statistics, known: Facts, name: str) -> Section | None:
+def _scores(graph: Statistics, name: str) -> Section | None:
     if not graph.total:
         return None
     blocks = tuple(
@@ -164,6 +163,13 @@ def _scores(graph: Statistics, known: Facts, name: str) -> Section | None:
         words.scores(graph),
         (*_drawn([graph], "typicality"), *_drawn([graph], "plausibility")),
         blocks,
+    )
+
+
+def _critic(name: str) -> tuple[str, str]:
+    return (
+        f"intentkg generate {words.quoted(name)} --pipeline critic",
+        "scores and judges what nobody did",
     )
 
 
@@ -260,7 +266,7 @@ def _beside(
     )
 
 
-def _caveats(graph: Statistics, known: Facts, told: Sequence[Section]) -> Section:
+def _caveats(graph: Statistics, told: Sequence[Section]) -> Section:
     few = [tables.title(f) for f in graph.relations if f.assertions < _FEW]
     return Section(
         "caveats",

@@ -23,7 +23,7 @@ MEANINGS: dict[ErrorClass, str] = {
 MIND_SHARES: dict[ErrorClass, float] = {"weak": 0.81, "misjudged": 0.13, "implausible": 0.06}
 """What MIND's annotators found (appendix C)."""
 
-_NOT = r"(?:not|n't|no|hardly|never|cannot|nobody|without|fail(?:s|ed)? to)"
+_NOT = r"(?:\b(?:not|no|hardly|never|cannot|nobody|without|fail(?:s|ed)? to)|n['’]t)\b"
 _MOTIVE = (
     r"(?:motiv\w*|reason\w*|persuad\w*|convinc\w*|compell\w*|drives?|lead me|explain\w*|"
     r"purchas\w*|buy(?:ing)?|bought|shop|why|decision|influence)"
@@ -56,20 +56,20 @@ RULES: tuple[Rule, ...] = (
         "says that it is false",
         r"\b(?:false|untrue|incorrect|inaccurate|factual\w*|impossible|contradict\w*|implausible|"
         r"mis(?:read|represent|describ)\w*|wrong)\b|\bmakes? no sense\b|"
-        r"\bdo(?:es)?(?: not|n't) make sense\b",
+        r"\bdo(?:es)?(?: not|n['’]t) make sense\b",
     ),
     Rule(
         "implausible",
         "says that products and intention do not belong together",
         r"\bunrelated\b|\bnothing to do with\b|\bno (?:connection|relation|link)\b|"
-        r"\bdo(?:es)?(?: not|n't) (?:fit|match|apply|align|relate|contain|belong)\b|"
+        r"\bdo(?:es)?(?: not|n['’]t) (?:fit|match|apply|align|relate|contain|belong)\b|"
         r"\bnot? (?:\w+ )?(?:suitable|related|compatible)\b",
     ),
     Rule(
         "weak",
         "denies a motive",
-        rf"\b{_NOT}\b(?:\W+\w+){{0,5}}?\W+{_MOTIVE}\b|"
-        rf"\b(?:lacks?|weak|insufficient|irrelevant)\b",
+        rf"{_NOT}(?:\W+\w+){{0,5}}?\W+{_MOTIVE}\b|"
+        r"\b(?:lacks?|weak|insufficient|irrelevant)\b",
     ),
     Rule(
         "weak",
@@ -89,6 +89,6 @@ RULES: tuple[Rule, ...] = (
         "implausible",
         "denies a property of the products",
         r"\bneither\b|\bcannot\b|\bonly (?:one|the \w+)\b|"
-        r"\b(?:is|are|was|were|has|have|had|do|does|did|will|would) (?:not|no|none)\b|\w+n't\b",
+        r"\b(?:is|are|was|were|has|have|had|do|does|did|will|would) (?:not|no|none)\b|\w+n['’]t\b",
     ),
 )
