@@ -68,6 +68,33 @@ def test_a_genitive_is_a_phrase_of_its_own() -> None:
     assert words(found) == ["user", "mood"]
 
 
+def test_nothing_is_left_out_within_a_phrase() -> None:
+    photos = doc(("black", "JJ", 3, "amod"), ("and", "CC", 2, "cc"), ("white", "JJ", 0, "conj"),
+                 ("photos", "NNS", 3, "ROOT"))  # fmt: skip
+    spacys = doc(("cat", "NN", 3, "nmod"), ("and", "CC", 0, "cc"), ("dog", "NN", 0, "conj"),
+                 ("food", "NN", 3, "ROOT"))  # fmt: skip
+    coat = doc(("new", "JJ", 3, "amod"), ("very", "RB", 2, "advmod"), ("warm", "JJ", 3, "amod"),
+               ("coat", "NN", 3, "ROOT"))  # fmt: skip
+    trip = doc(("New", "NNP", 2, "compound"), ("York", "NNP", 0, "flat"), ("trip", "NN", 2, "ROOT"))
+    reader = doc(("e", "NN", 2, "compound"), ("-", "HYPH", 0, "punct"),
+                 ("book", "NN", 3, "compound"), ("reader", "NN", 3, "ROOT"))  # fmt: skip
+    assert words(photos) == ["photos"]
+    assert words(spacys) == ["cat", "dog", "food"]
+    assert words(coat) == ["warm coat"]
+    assert words(trip) == ["new york trip"]
+    assert words(reader) == ["e book reader"]
+
+
+def test_participles_that_stand_for_nouns() -> None:
+    sports = doc(("hiking", "NN", 0, "ROOT"), ("and", "CC", 2, "cc"), ("camping", "VBG", 0, "conj"))
+    charging = doc(("wireless", "JJ", 1, "amod"), ("charging", "VBG", 1, "ROOT"))
+    verb = doc(("food", "NN", 0, "ROOT"), ("and", "CC", 2, "cc"), ("making", "VBG", 0, "conj"),
+               ("it", "PRP", 2, "obj"))  # fmt: skip
+    assert words(sports) == ["hiking", "camping"]
+    assert words(charging) == ["wireless charging"]
+    assert words(verb) == ["food"]
+
+
 def test_placeholders_and_numbers_are_no_nouns() -> None:
     found = doc(("X", "NNP", 1, "nsubj"), ("gives", "VBZ", 1, "ROOT"), ("5", "NN", 1, "obj"))
     assert words(found) == []
@@ -116,6 +143,14 @@ def test_what_is_very_long_is_cut() -> None:
     assert 0 < len(found) < 200
     (found,) = phrases(["x" * 10_000])
     assert len(found) <= 1
+
+
+@pytest.mark.parametrize(
+    "text", ["\ud800 lamp", "\x00 lamp", "\u202elamp", "🏕️ lamp", "(" * 500, ". " * 1_500, "\n\n\t"]
+)
+def test_odd_signs(text: str) -> None:
+    (found,) = phrases([text])
+    assert all(p.words[p.head].endswith("lamp") and p.end <= len(text) for p in found)
 
 
 def test_a_model_of_ones_own(tmp_path: Path) -> None:

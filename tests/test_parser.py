@@ -24,6 +24,7 @@ def test_it_is_small_and_says_where_it_comes_from() -> None:
     assert sum(file.stat().st_size for file in PIPELINE.rglob("*") if file.is_file()) < 12e6
     meta = load(whole=True).meta
     assert meta["license"] == "CC BY-SA 4.0" and "UD_English-EWT" in meta["sources"][0]["name"]
+    assert "CC BY-SA 4.0" in (PIPELINE / "LICENSE.md").read_text(encoding="utf-8")
     assert load(whole=True).pipe_names == [
         "tok2vec", "tagger", "attribute_ruler", "parser", "trainable_lemmatizer",
     ]  # fmt: skip

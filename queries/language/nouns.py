@@ -26,6 +26,7 @@ _LONGEST = 2_000  # characters that are read of a text; intentions have some doz
 _PLURAL = frozenset({"NNS", "NNPS"})
 _BEFORE = frozenset({"compound", "amod", "nmod", "nn"})
 _AFTER = frozenset({"flat", "flat:name", "fixed", "goeswith"})
+_OF_VERBS = frozenset({"obj", "dobj", "iobj", "obl", "xcomp", "ccomp", "advmod", "prep"})
 
 
 Noun = tuple[tuple[str, ...], int, bool]
@@ -98,10 +99,16 @@ def phrases(
 def parse(texts: Sequence[str], model: str | None = None) -> list[list[Phrase]]:
     """Noun phrases of some texts, which are held in memory together."""
     nlp = load(model)
-    wanted = sorted({text[:_LONGEST] for text in texts}, key=lambda text: (len(text), text))
+    read = [_readable(text[:_LONGEST]) for text in texts]
+    wanted = sorted(set(read), key=lambda text: (len(text), text))
     docs = nlp.pipe(wanted, batch_size=_BATCH)
     found = {text: of(doc) for text, doc in zip(wanted, docs, strict=True)}
-    return [found[text[:_LONGEST]] for text in texts]
+    return [found[text] for text in read]
+
+
+def _readable(text: str) -> str:
+    """Without halves of surrogate pairs, of which spaCy cannot make words; as long as it was."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _parse_there(texts: Sequence[str], model: str | None) -> list[list[Phrase]]:
@@ -136,11 +143,23 @@ def of(doc: Doc) -> list[Phrase]:
 def _is_noun(token: Token) -> bool:
     tag = token.tag_
     noun = tag.startswith("NN") if tag else token.pos_ in ("NOUN", "PROPN")
+    if tag == "VBG":
+        noun = _is_activity(token)
     return noun and sum(c.isalpha() for c in token.text) > 1  # no placeholder such as X
 
 
+def _is_activity(token: Token) -> bool:
+    """A participle that stands for a noun: *wireless charging*, *hiking, camping and fishing*."""
+    if token.dep_ == "conj" and token.head.tag_.startswith("NN"):
+        return not any(child.dep_ in _OF_VERBS for child in token.children)
+    return any(child.dep_ in ("amod", "compound", "nn") for child in token.lefts)
+
+
 def _before(token: Token) -> list[Token]:
-    """What stands right before a word and belongs to it, with what belongs to that."""
+    """What stands right before a word and belongs to it, with what belongs to that.
+
+    Nothing is left out between them: of *black and white photos* it takes neither colour.
+    """
     found: list[Token] = []
     edge = token.i
     for child in reversed(list(token.lefts)):
@@ -148,8 +167,13 @@ def _before(token: Token) -> list[Token]:
             break
         if any(word.dep_ in ("case", "cc", "prep") for word in child.children):
             break
-        found += [child, *_before(child)]
-        edge = child.left_edge.i
+        own = [child, *_before(child), *_after(child)]
+        places = {word.i for word in own}
+        after = child.doc[max(places) + 1 : edge]
+        if not all(word.is_punct for word in after):  # other than the hyphen of "e-book reader"
+            break
+        found += own
+        edge = min(places)
     return found
 
 
