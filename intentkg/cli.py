@@ -35,6 +35,7 @@ COMMANDS = (
     "query",
     "evidence",
     "analyse",
+    "report",
     "export",
     "push",
 )

@@ -38,7 +38,7 @@ def bleu2(written: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     # sacrebleu wants streams: the first references of all, then the second ones, ...
     streams = [[many[n] if n < len(many) else None for many in references] for n in range(most)]
     metric = BLEU(lowercase=True, max_ngram_order=2, smooth_method="none")
-    return float(metric.corpus_score(list(written), streams).score / 100)  # type: ignore[arg-type]
+    return float(metric.corpus_score(list(written), streams).score / 100)
 
 
 def rouge_l(written: Sequence[str], references: Sequence[Sequence[str]]) -> Shares:
