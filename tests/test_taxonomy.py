@@ -120,6 +120,20 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         Taxonomy.open("wordnet", "hearst")
 
 
+def test_counts_are_whole_and_sums_do_not_overflow(tmp_path: Path) -> None:
+    bad = ["fruit\tfig\t3.5", "fruit\tfig\t9223372036854775807", "fruit\tfig\t1e3"]
+    made = bring_in(probase(tmp_path, *bad), "probase", cache=tmp_path / "c")
+    assert (made.refused.broken, made.rows) == (3, len(ROWS))
+
+
+def test_half_a_gzip_file(tmp_path: Path) -> None:
+    whole = gzip.compress(probase(tmp_path).read_bytes())
+    file = tmp_path / "half.tsv.gz"
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="no whole gzip file"):
+        bring_in(file, "probase", cache=tmp_path / "c")
+
+
 def test_the_shipped_table_is_what_its_script_makes(shared_data: Path) -> None:
     from benchmarks.learning.wordnet_taxonomy import OUT, derive
 

@@ -30,13 +30,15 @@ Layout = Literal["probase", "hearst"]
 Progress = Callable[[str, int, int | None], None]
 
 LAYOUTS: tuple[Layout, ...] = ("probase", "hearst")
-VERSION = 1
+VERSION = 2
 """Changed whenever the same file gives another table."""
 
 _MEMORY = "1GB"
 _SNIFFED = 200_000  # rows
 _CLEAR = 1.2  # times as many different names in the column of instances
 _EXAMPLES = 3
+# Whole numbers alone (a cast would round 3.5), and none that could overflow a sum of them.
+_COUNT = r"CASE WHEN regexp_full_match(trim(n), '[+-]?[0-9]{1,11}') THEN n::BIGINT END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Refused:
     Attributes
     ----------
     broken
-        Not three columns, no name, or a count that is no whole number.
+        Not three columns, no name, or a count that is no whole number of at most 11 digits.
     no_count
         A count of zero or less.
     itself
@@ -124,6 +126,8 @@ def bring_in(
     InputError
         If no row of it can be used.
     """
+    import duckdb
+
     if not file.is_file():
         raise UnsuitableFileError(
             f"{file}: there is no such file", file=str(file), fix="name a file of is-a counts"
@@ -142,7 +146,16 @@ def bring_in(
         tempfile.TemporaryDirectory(dir=folder) as scratch,
         sql.store_errors(f"reading {file}"),
     ):
-        made = _read(file, layout, Path(scratch), report)
+        try:
+            made = _read(file, layout, Path(scratch), report)
+        except duckdb.IOException as error:
+            if "gzip" not in str(error).lower():
+                raise
+            raise InputError(
+                f"{file}: it is no whole gzip file",
+                file=str(file),
+                fix="fetch it again, or unpack it and name what comes out",
+            ) from error
         made.path.replace(table)
         imported = Imported(**{**_fields(made), "path": table})
         known.write_bytes(orjson.dumps(imported.to_dict()))
@@ -159,7 +172,7 @@ def _read(file: Path, layout: Layout | None, scratch: Path, report: Progress) ->
         columns = "columns = {'a': 'VARCHAR', 'b': 'VARCHAR', 'n': 'VARCHAR'}"
         run(
             f"CREATE TABLE raw AS SELECT {_name('a')} AS a, {_name('b')} AS b, "
-            "TRY_CAST(n AS BIGINT) AS n, CASE WHEN TRY_CAST(n AS BIGINT) IS NULL OR trim(a) = '' "
+            f"{_COUNT} AS n, CASE WHEN {_COUNT} IS NULL OR trim(a) = '' "
             "OR trim(b) = '' OR a IS NULL OR b IS NULL THEN concat_ws(chr(9), a, b, n) END AS bad "
             f"FROM read_csv({sql.quote(file)}, delim = '\\t', header = false, quote = '', "
             f"escape = '', {columns}, auto_detect = false, store_rejects = true)"
