@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from intentkg.analyses import Analysing
 from intentkg.distilling.verbs import Distilling
 from intentkg.exporting import Exporting
 from intentkg.generating.scoring_verbs import Scoring
@@ -33,7 +34,7 @@ Progress = Callable[[str, int, int | None], None]
 __all__ = ["IntentKGError", "KnowledgeBase", "build", "open"]
 
 
-class KnowledgeBase(Reading, Generating, Scoring, Distilling, Exporting, Pushing):
+class KnowledgeBase(Reading, Generating, Scoring, Distilling, Analysing, Exporting, Pushing):
     """One knowledge base on disk.
 
     Use :func:`open`; a context manager closes what it opened.

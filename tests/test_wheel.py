@@ -39,6 +39,9 @@ def test_wheel_holds_our_packages_and_nothing_else(wheel: Path) -> None:
     held = {name.split("/")[2] for name in names if name.startswith("intentkg/sample/")}
     assert {name for name in sample if name.endswith((".jsonl", ".csv", ".md", ".py"))} <= held
     assert any(name.startswith("generation/prompts/mind/") for name in names)
+    assert {"queries/language/pipeline/parser/model", "queries/language/pipeline/LICENSE.md",
+            "queries/hypernyms/data/wordnet.parquet", "queries/report/templates/report.html.j2",
+            "queries/duplicates/contrasts.txt"} <= set(names)  # fmt: skip
     critic = {"model.safetensors", "config.json", "manifest.json", "MODEL_CARD.md"}
     assert {f"generation/critic/weights/{name}" for name in critic} <= set(names)
 

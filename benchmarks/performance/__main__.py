@@ -27,6 +27,8 @@ QUICK: dict[str, list[str]] = {
     "vllm_offline": ["--quick", "--output", ".bench/quick/vllm_offline.json"],
     "lora": ["--quick", "--output", ".bench/quick/lora.json"],
     "nouns": ["--quick", "--output", ".bench/quick/nouns.json"],
+    "duplicates": ["--quick"],
+    "statistics": ["--quick", "--output", ".bench/quick/statistics.json"],
     "taxonomy": ["--quick", "--output", ".bench/quick/taxonomy.json"],
     "first_answer": [],
 }
