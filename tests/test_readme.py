@@ -38,8 +38,8 @@ def same(found: str, expected: str) -> bool:
     if len(found.split()) != len(expected.split()):
         return False
     for a, b in words:
-        decimal = re.fullmatch(r"0\.\d\d", a) and re.fullmatch(r"0\.\d\d", b)
-        if a != b and not (decimal and abs(float(a) - float(b)) < 0.025):
+        decimal = all(re.fullmatch(r"\d+\.\d\d%?", word) for word in (a, b))
+        if a != b and not (decimal and abs(float(a.rstrip("%")) - float(b.rstrip("%"))) < 0.025):
             return False
     return True
 

@@ -98,11 +98,15 @@ def phrases(
 
 def parse(texts: Sequence[str], model: str | None = None) -> list[list[Phrase]]:
     """Noun phrases of some texts, which are held in memory together."""
+    from threadpoolctl import threadpool_limits
+
     nlp = load(model)
     read = [_readable(text[:_LONGEST]) for text in texts]
     wanted = sorted(set(read), key=lambda text: (len(text), text))
-    docs = nlp.pipe(wanted, batch_size=_BATCH)
-    found = {text: of(doc) for text, doc in zip(wanted, docs, strict=True)}
+    # The matrices are small: threads would wait for each other longer than they work.
+    with threadpool_limits(1, "blas"):
+        docs = nlp.pipe(wanted, batch_size=_BATCH)
+        found = {text: of(doc) for text, doc in zip(wanted, docs, strict=True)}
     return [found[text] for text in read]
 
 
