@@ -89,7 +89,7 @@ def test_what_is_said_word_for_word_and_what_is_not_said() -> None:
     assert (same.answered, silent.answered) == (5, 0)
     assert found.relations == {"xNeed": 1, "xWant": 4}
     down = next(d for d in found.differences if d.metric == "rouge_l")
-    assert (down.first, down.second, down.figure.mean, down.p) == ("same", "silent", -1.0, 0.0)
+    assert (down.first, down.second, down.figure.mean, down.p) == ("same", "silent", -1.0, 2 / 1001)
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
@@ -101,7 +101,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
         keys = [(f"h{n // 3}", f"r{n % 3}") for n in range(120)]
         heads = {f"h{n}": rng.random() for n in range(40)}
         values = np.array([0.5 * heads[h] + 0.5 * rng.random() for h, _ in keys])
-        figure, _ = scoring._figure(values, scoring._draws(keys, trial, 200))
+        means = scoring.resampled(keys, [values], trial, 200)[None]
+        figure = scoring._figure(float(values.mean()), means[:, 0])
         hits += figure.low <= 0.5 <= figure.high
     assert 0.86 <= hits / 120 <= 1.0
 
@@ -146,6 +147,22 @@ def test_files_in_three_forms(tmp_path: Path) -> None:
         assert found.doubles == 1
 
 
+def test_the_phrase_of_a_relation_is_taken_off(tmp_path: Path) -> None:
+    said = "After posting this, the user wants to go camping."
+    rows = [{"head_id": "h", "relation": "xWant", "text": said}]
+    found = replies.from_file("mine", write_json_lines(tmp_path / "a.jsonl", rows))
+    assert found.by_key == {("h", "xWant"): ["go camping."]}
+
+
+def test_a_field_that_csv_does_not_take(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(f"head_id,relation,text\nh,xWant,{'x' * 140_000}\n", encoding="utf-8")
+    with pytest.raises(UnsuitableFileError, match="cannot be read as a table"):
+        replies.from_file("mine", file)
+    with pytest.raises(UnsuitableFileError, match="a directory"):
+        replies.from_file("mine", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message", "row"),
     [
@@ -185,7 +202,12 @@ def test_the_command(directory: Directory, tmp_path: Path) -> None:
     assert found["questions"] == 5 and found["candidates"][0]["answered"] == 2
     shown = call(*words)
     assert "5 questions about 4 heads" in shown.stdout and "p = " in shown.stdout
-    assert "no reference is about nobody" in shown.stderr
+    assert "no reference is about such heads as nobody" in shown.stderr
+    assert call(*words, "--markdown").stdout.splitlines()[1].startswith("| --- | --: |")
+    assert call(*words, "--seed", "-1").returncode == 2
+    assert call(*words, "--bertscore-model", tmp_path).returncode == 2
+    both = call(*words, "--benchmark", file, "--reference-model", "small")
+    assert both.returncode == 2 and "leave --reference-" in both.stderr
     by_relation = call(*words, "--by-relation", "--csv").stdout.splitlines()
     assert by_relation[0] == "relation,questions,small,other"
     assert [line.split(",")[0] for line in by_relation[1:]] == ["xWant", "xNeed", "all"]

@@ -57,7 +57,8 @@ class Texts:
 def from_file(name: str, file: Path) -> Texts:
     """Read replies or references: JSON lines, or CSV or TSV with a header.
 
-    Each row has `head_id`, `relation` and `text`; other columns are passed over.
+    Each row has `head_id`, `relation` and `text`; other columns are passed over. The relation's
+    phrase ("After posting this, the user wants to") is taken off where a text begins with it.
 
     Raises
     ------
@@ -67,9 +68,8 @@ def from_file(name: str, file: Path) -> Texts:
         If a row lacks something, or its relation is not in the registry; or there is no row.
     """
     if not file.is_file():
-        raise UnsuitableFileError(
-            f"{file}: there is no such file", file=str(file), fix="name a file of replies"
-        )
+        what = "a directory" if file.is_dir() else "there is no such file"
+        raise UnsuitableFileError(f"{file}: {what}", file=str(file), fix="name a file of replies")
     found = Texts(name)
     for number, row in _rows(file):
         values = [row.get(column) for column in COLUMNS]
@@ -88,6 +88,7 @@ def from_file(name: str, file: Path) -> Texts:
         head, relation, text = (str(value).strip() for value in values)
         try:
             known = relations.get(relation).name
+            text = _without_phrase(text, known)
         except UnknownRelationError as error:
             raise InputError(
                 f"{file}, row {number}: {error}", file=str(file), row=number, fix=error.fix or ""
@@ -201,6 +202,14 @@ def unknown_heads(texts: Texts, wanted: Mapping[Key, object]) -> list[str]:
     return sorted({head for head, _ in texts.by_key} - heads)[:_SHOWN]
 
 
+def _without_phrase(text: str, relation: str) -> str:
+    """The tail alone, as MIKO's Table 3 compares it; a bare phrase stays what it is."""
+    for known in (r for r in relations.RELATIONS if r.name == relation):
+        if tail := relations.cut_phrase(text, known):
+            return tail
+    return text
+
+
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     plain = file.suffix.lower() in (".jsonl", ".ndjson", ".json")
     with file.open(encoding="utf-8", newline="") as lines:
@@ -230,6 +239,12 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                         fix="write one JSON object a line",
                     ) from None
                 yield number, row if isinstance(row, dict) else {}
+        except csv.Error as error:
+            raise UnsuitableFileError(
+                f"{file} cannot be read as a table: {error}",
+                file=str(file),
+                fix="quote texts as RFC 4180 says, or write JSON lines",
+            ) from None
         except UnicodeDecodeError:
             raise UnsuitableFileError(
                 f"{file} is not UTF-8", file=str(file), fix="save it as UTF-8"

@@ -133,18 +133,21 @@ def compare(
     keys = sorted(references.by_key)
     many = [references.by_key[key] for key in keys]
     measure = _measures(BertScore(model), embedder)
-    draws = _draws(keys, seed, resamples)
-    scored: list[dict[str, Scores]] = []
-    found = []
-    for each in candidates:
-        said = [(each.by_key.get(key) or [""])[0] for key in keys]
-        scores = {name: function(said, many) for name, function in measure.items()}
-        scored.append(scores)
-        found.append(_candidate(each.name, said, keys, scores, draws))
+    said = {each.name: [(each.by_key.get(key) or [""])[0] for key in keys] for each in candidates}
+    scores = {
+        (name, metric): function(texts, many)
+        for name, texts in said.items()
+        for metric, function in measure.items()
+    }
+    columns = list(scores)
+    means = resampled(keys, [scores[column] for column in columns], seed, resamples)
+    place = {column: row for row, column in enumerate(columns)}
+    found = [_candidate(name, texts, keys, scores, means, place) for name, texts in said.items()]
+    first = candidates[0].name
     differences = [
-        _difference(found[0].name, found[n].name, name, scored[0][name], scored[n][name], draws)
-        for n in range(1, len(found))
-        for name in METRICS
+        _difference(first, each.name, metric, scores, means[None], place)
+        for each in candidates[1:]
+        for metric in METRICS
     ]
     counts: dict[str, int] = {}
     for _, relation in keys:
@@ -226,55 +229,99 @@ def _measures(
     }
 
 
-def _draws(keys: Sequence[Key], seed: int, resamples: int) -> Scores:
-    """How often each question counts in each resample, shape (resamples, questions)."""
+def resampled(
+    keys: Sequence[Key], columns: Sequence[Scores], seed: int, resamples: int
+) -> dict[str | None, Scores]:
+    """Means of each column over heads that are drawn with replacement, again and again.
+
+    Returns
+    -------
+    dict
+        By relation, and under None over all: shape (resamples, columns). A resample in which a
+        relation has no question gives nan there.
+
+    Notes
+    -----
+    Holds sums by head and relation, not a weight for each question and resample.
+    """
     import numpy as np
 
-    heads = sorted({head for head, _ in keys})
-    place = {head: row for row, head in enumerate(heads)}
+    heads = {head: row for row, head in enumerate(sorted({head for head, _ in keys}))}
+    owner = np.array([heads[head] for head, _ in keys])
+    table = np.column_stack(columns)
+    groups: dict[str | None, list[int]] = {None: list(range(len(keys)))}
+    for row, (_, relation) in enumerate(keys):
+        groups.setdefault(relation, []).append(row)
+    sums = {}
+    for name, rows in groups.items():
+        some, inverse = np.unique(owner[rows], return_inverse=True)
+        total = np.zeros((len(some), table.shape[1]))
+        np.add.at(total, inverse, table[rows])
+        sums[name] = some, total, np.bincount(inverse, minlength=len(some))
     rng = np.random.default_rng(seed)
-    picked = rng.integers(0, len(heads), (resamples, len(heads)))
-    counts = np.zeros((resamples, len(heads)))
-    for row in range(resamples):
-        counts[row] = np.bincount(picked[row], minlength=len(heads))
-    return counts[:, [place[head] for head, _ in keys]]
+    found = {name: np.full((resamples, table.shape[1]), np.nan) for name in groups}
+    for draw in range(resamples):
+        times = np.bincount(rng.integers(0, len(heads), len(heads)), minlength=len(heads))
+        for name, (some, total, count) in sums.items():
+            weight = times[some]
+            questions = weight @ count
+            if questions:
+                found[name][draw] = weight @ total / questions
+    return found
 
 
-def _figure(scores: Scores, draws: Scores) -> tuple[Figure, Scores]:
-    """The mean with its interval, and the means of the resamples that have any question."""
+def _figure(mean: float, means: Scores) -> Figure:
+    """A mean with the interval of its resamples."""
     import numpy as np
 
-    weights = draws.sum(axis=1)
-    means = (draws @ scores)[weights > 0] / weights[weights > 0]
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Figure(float(scores.mean()), float(low), float(high)), means
+    low, high = np.nanquantile(means, [tail, 1 - tail])
+    return Figure(mean, float(low), float(high))
 
 
 def _candidate(
-    name: str, said: Sequence[str], keys: Sequence[Key], scores: dict[str, Scores], draws: Scores
+    name: str,
+    said: Sequence[str],
+    keys: Sequence[Key],
+    scores: dict[tuple[str, str], Scores],
+    means: dict[str | None, Scores],
+    place: dict[tuple[str, str], int],
 ) -> Candidate:
-    relations = sorted({relation for _, relation in keys})
-    rows = {r: [n for n, (_, relation) in enumerate(keys) if relation == r] for r in relations}
+    rows: dict[str, list[int]] = {}
+    for row, (_, relation) in enumerate(keys):
+        rows.setdefault(relation, []).append(row)
     return Candidate(
         name,
         sum(map(bool, said)),
         len(keys),
-        {metric: _figure(values, draws)[0] for metric, values in scores.items()},
+        {
+            metric: _figure(float(scores[name, metric].mean()), means[None][:, place[name, metric]])
+            for metric in METRICS
+        },
         {
             relation: {
-                metric: _figure(values[some], draws[:, some])[0]
-                for metric, values in scores.items()
+                metric: _figure(
+                    float(scores[name, metric][some].mean()),
+                    means[relation][:, place[name, metric]],
+                )
+                for metric in METRICS
             }
-            for relation, some in rows.items()
+            for relation, some in sorted(rows.items())
         },
     )
 
 
 def _difference(
-    first: str, second: str, metric: str, a: Scores, b: Scores, draws: Scores
+    first: str,
+    second: str,
+    metric: str,
+    scores: dict[tuple[str, str], Scores],
+    means: Scores,
+    place: dict[tuple[str, str], int],
 ) -> Difference:
-    figure, means = _figure(b - a, draws)
-    below = float((means <= 0).mean())
-    above = float((means >= 0).mean())
-    return Difference(first, second, metric, figure, min(1.0, 2 * min(below, above)))
+    apart = means[:, place[second, metric]] - means[:, place[first, metric]]
+    mean = float(scores[second, metric].mean() - scores[first, metric].mean())
+    # One more than was counted: so many resamples cannot show that something never happens.
+    turned = min(int((apart <= 0).sum()), int((apart >= 0).sum())) + 1
+    p = min(1.0, 2 * turned / (len(apart) + 1))
+    return Difference(first, second, metric, _figure(mean, apart), p)

@@ -47,14 +47,17 @@ _NAMES = {
 @click.option("--reference-source", help="References: what came from this source.")
 @click.option(
     "--bertscore-model",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder of a transformers encoder for BERTScore; default: the MiniLM that is installed.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the bootstrap."
+)
 @click.option(
     "--controls", is_flag=True, help="Beside what is usual in the relation, and said elsewhere."
 )
 @click.option("--by-relation", is_flag=True, help="BERTScore by relation, as MIKO's Table 3.")
+@click.option("--markdown", is_flag=True, help="Print a Markdown table.")
 @output.form_options
 @click.pass_obj
 def command(
@@ -68,6 +71,7 @@ def command(
     seed: int,
     controls: bool,
     by_relation: bool,
+    markdown: bool,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -82,6 +86,10 @@ def command(
     from schema.errors import UsageError
 
     chosen = None
+    if benchmark is not None and (reference_model or reference_source):
+        raise click.UsageError("--benchmark names the references: leave --reference-… out")
+    if bertscore_model is not None and not (bertscore_model / "config.json").exists():
+        raise click.UsageError(f"{bertscore_model} holds no transformers model (no config.json)")
     if reference_model or reference_source:
         chosen = Chosen.make(model=reference_model, source=reference_source)
     with directory_of(kb) as directory:
@@ -96,7 +104,9 @@ def command(
         raise UsageError("two candidates have the same name", fix="give each its own NAME=")
     for each in texts:
         if strange := replies.unknown_heads(each, right.by_key):
-            output.say(f"note: {each.name}: no reference is about {', '.join(strange)} and others")
+            output.say(
+                f"note: {each.name}: no reference is about such heads as {', '.join(strange)}"
+            )
         if each.doubles:
             output.say(f"note: {each.name}: {each.doubles:,} rows say again what one before said")
     found = scoring.compare(
@@ -109,13 +119,18 @@ def command(
     if as_csv:
         output.emit_csv(columns, rows)
         return
+    if markdown:
+        lines = [columns, ["---", *(["--:"] * (len(columns) - 1))], *rows]
+        click.echo("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        return
     title = f"{found.questions:,} questions about {found.heads:,} heads"
     output.table(columns, rows, title=title, right=columns[1:], whole=columns)
+    least = 2 / (scoring.RESAMPLES + 1)
     for apart in found.differences:
         if apart.metric == "bert_score":
             click.echo(
                 f"{apart.second} less {apart.first}, BERTScore: {_shown(apart.figure)}, "
-                f"p = {apart.p:.3f}"
+                f"p {'=' if apart.p > least else '<='} {max(apart.p, least):.3f}"
             )
 
 
