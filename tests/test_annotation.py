@@ -111,6 +111,26 @@ def _edited(task: dict[str, Any]) -> None:
     task["data"]["said"] = "something else"
 
 
+def _reshown(name: str) -> Callable[[dict[str, Any]], None]:
+    def spoil(task: dict[str, Any]) -> None:
+        task["data"][name] = "something else"
+
+    return spoil
+
+
+def _malformed(*path: str | int, value: object) -> Callable[[dict[str, Any]], None]:
+    def spoil(task: dict[str, Any]) -> None:
+        place: Any = task
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+
+    return spoil
+
+
+_FORM = "not in Label Studio's form"
+
+
 def _renamed(task: dict[str, Any]) -> None:
     task["data"]["task"] = "ta_0"
 
@@ -139,7 +159,19 @@ def _contradicted(task: dict[str, Any]) -> None:
     ("spoil", "reason"),
     [
         (_edited, "was edited"),
+        *((_reshown(name), "was edited") for name in ("relation", "verdict", "image1")),
         (_renamed, "was edited"),
+        (_malformed("annotations", value={"a": 1}), "does not say who"),
+        (_malformed("annotations", 0, value=1), _FORM),
+        (_malformed("annotations", 0, "result", value={"a": 1}), _FORM),
+        (_malformed("annotations", 0, "result", value=[1]), _FORM),
+        (_malformed("annotations", 0, "result", 0, "value", value="x"), "plausible is None"),
+        (
+            _malformed("annotations", 0, "result", 0, "value", "choices", value=[["yes"]]),
+            "plausible is [['yes']]",
+        ),
+        (_malformed("annotations", 0, "result", 0, "value", "choices", value=3), "plausible is 3"),
+        (_malformed("data", "protocol", value=["mind"]), "of no protocol"),
         (_nameless, "does not say who"),
         (_off_scale, "plausible is ['perhaps'], not one of yes, no"),
         (_half, "no answer to human_centric"),
@@ -200,6 +232,18 @@ def test_the_majority_becomes_evidence_and_nothing_is_lost(mind: Path, tmp_path:
         (row,) = [r for r in base.evidence(first["assertions"][0]) if r["model"] == "human"]
     assert (row["plausibility"], row["accepted"]) == (pytest.approx(2 / 3), True)
     assert row["rationale"].startswith("plausible: 2 of 3 yes, 1 of 3 no; typical:")
+
+
+def test_a_smaller_export_does_not_replace_what_is_stored(mind: Path, tmp_path: Path) -> None:
+    directory = Directory(annotated_kb(tmp_path))
+    three = [annotation("mind", YES, who) for who in (ANN, BO, CY)]
+    record(directory, votes.read([exported(mind, tmp_path / "a.json", three)]))
+    fewer = exported(mind, tmp_path / "b.json", [annotation("mind", NO, ANN)])
+    found = record(directory, votes.read([fewer]))
+    assert (found.added, found.unchanged) == (0, 0)
+    assert "1 of the 3 people" in found.refused[0].reason
+    more = exported(mind, tmp_path / "c.json", [*three, annotation("mind", NO, "di@example.org")])
+    assert record(directory, votes.read([more])).added == 1
 
 
 def test_votes_of_another_knowledge_base(mind: Path, tmp_path: Path) -> None:

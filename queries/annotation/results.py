@@ -8,6 +8,7 @@ not become evidence: one dissenter would reject the edge for everybody.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,8 @@ from schema.identity import evidence_id
 from schema.records import ASSERTIONS, Rejection, Rows
 
 MODEL, SOURCE = "human", "annotation"
+
+_OF = re.compile(r"\d+ of (\d+) ")  # "plausible: 2 of 3 yes, 1 of 3 no"
 
 
 @dataclass(slots=True)
@@ -105,6 +108,7 @@ def record(directory: Directory, votes: Votes) -> Recorded:
     decided = judgements(votes)
     wanted = [(assertion, each) for each in decided for assertion in each.task.assertions]
     known = _assertions(directory, [assertion for assertion, _ in wanted])
+    stored = _voters(directory)
     rows = []
     for assertion, each in wanted:
         if assertion not in known:
@@ -115,6 +119,15 @@ def record(directory: Directory, votes: Votes) -> Recorded:
                     SOURCE, None, f"the knowledge base has no assertion {assertion}",
                     "read votes into the knowledge base that the tasks were exported from",
                     task.said[:200],
+                )
+            )  # fmt: skip
+            continue
+        if (before := stored.get((assertion, each.task.id), 0)) > each.votes:
+            found.refused.append(
+                Rejection(
+                    SOURCE, None, f"{each.votes} of the {before} people who have judged this are "
+                    "in the export: what is stored stays",
+                    "give all exports of the project together", each.task.said[:200],
                 )
             )  # fmt: skip
             continue
@@ -210,6 +223,22 @@ def _assertions(directory: Directory, ids: list[str]) -> dict[str, dict[str, Any
             "FROM assertions SEMI JOIN wanted USING (assertion_id) GROUP BY assertion_id"
         ).to_arrow_table()
     return {row["assertion_id"]: row for row in found.to_pylist()}
+
+
+def _voters(directory: Directory) -> dict[tuple[str, str], int]:
+    """How many people judged what is stored already, by assertion and task."""
+    with (
+        sql.store_errors(f"reading {directory.root}"),
+        sql.connect(directory, tables=["assertions"]) as connection,
+    ):
+        rows = connection.execute(
+            "SELECT assertion_id, request, rationale FROM assertions "
+            f"WHERE source = {sql.quote(SOURCE)} AND model = {sql.quote(MODEL)}"
+        ).fetchall()
+    return {
+        (assertion, task): max((int(n) for n in _OF.findall(told or "")), default=0)
+        for assertion, task, told in rows
+    }
 
 
 def _row(assertion: str, known: dict[str, Any], each: Judgement) -> dict[str, Any]:

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 CONFIG, TASKS, README = "labelling.xml", "tasks.json", "README.md"
 
+# All that a task shows, and what its votes are booked to.
+_SEALED = (
+    "protocol", "head_type", "head_id", "relation", "assertions", "head", "said", "verdict",
+    "image1", "image2",
+)  # fmt: skip
+
 _SIDE = 640  # pixels of an image's longer side
 _PICTURES = {"Post": 1, "CoBuy": 2}
 
@@ -151,7 +157,7 @@ def export(
 
 def seal(data: dict[str, Any]) -> str:
     """What a task's id has to be, from what it shows: an edited task no longer fits its id."""
-    told = [data.get(name) or "" for name in ("protocol", "head_id", "assertions", "head", "said")]
+    told = [data.get(name) or "" for name in _SEALED]
     text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
     return "ta_" + hashlib.blake2b(text.encode("utf-8"), digest_size=16).hexdigest()
 
@@ -262,8 +268,11 @@ def _verdict(row: dict[str, Any]) -> str:
     return f"{word}: {row['rationale']}" if row["rationale"] else word
 
 
-# One transparent pixel, where a task has fewer images than the page has places.
-_NOTHING = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+# A transparent strip, one pixel high, where a task has fewer images than the page has places.
+_NOTHING = (
+    "data:image/gif;base64,R0lGODlhQAEBAIEAAAAAAAAAAAAAAAAAACH5BAEAAAAALAAAAABAAQEAAAgfAAEIHE"
+    "iwoMGDCBMqXMiwocOHECNKnEixosWLGCkGBAA7"
+)
 
 
 def _picture(directory: Directory, image: str) -> str:
@@ -272,8 +281,10 @@ def _picture(directory: Directory, image: str) -> str:
 
     with Image.open(io.BytesIO(blobs.read(directory, image))) as opened:
         opened.thumbnail((_SIDE, _SIDE))
-        out = io.BytesIO()
-        opened.convert("RGB").save(out, "JPEG", quality=82)
+        shown = opened.convert("RGBA")
+    paper = Image.new("RGBA", shown.size, "white")  # what is transparent would turn black
+    out = io.BytesIO()
+    Image.alpha_composite(paper, shown).convert("RGB").save(out, "JPEG", quality=82)
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")
 
 

@@ -185,7 +185,8 @@ def _load(file: Path) -> list[Any]:
 
 def _task(task: dict[str, Any], file: Path, row: int) -> Task | Rejection:
     data = task["data"] if isinstance(task["data"], dict) else {}
-    if data.get("protocol") not in PROTOCOLS:
+    protocol = data.get("protocol")
+    if not isinstance(protocol, str) or protocol not in PROTOCOLS:
         return _refuse(file, row, "the task is of no protocol that intentkg knows", data)
     if data.get("task") != seal(data):
         return _refuse(file, row, "what the task shows was edited: it does not fit its id", data)
@@ -203,7 +204,14 @@ def _task(task: dict[str, Any], file: Path, row: int) -> Task | Rejection:
 def _annotations(
     found: Votes, known: Task, task: dict[str, Any], file: Path, row: int
 ) -> Iterator[Vote]:
-    for annotation in task.get("annotations") or []:
+    given = task.get("annotations") or []
+    for annotation in given if isinstance(given, list) else [given]:
+        results = annotation.get("result") or [] if isinstance(annotation, dict) else None
+        if not isinstance(results, list) or not all(isinstance(each, dict) for each in results):
+            found.refused.append(
+                _refuse(file, row, "an annotation is not in Label Studio's form", task["data"])
+            )
+            continue
         if annotation.get("was_cancelled"):
             found.cancelled += 1
             continue
@@ -213,7 +221,7 @@ def _annotations(
                 _refuse(file, row, "an annotation does not say who made it", task["data"])
             )
             continue
-        values = _values(found.protocol, annotation.get("result") or [])
+        values = _values(found.protocol, results)
         if isinstance(values, str):
             found.refused.append(_refuse(file, row, f"{annotator}: {values}", task["data"]))
             continue
@@ -235,12 +243,14 @@ def _values(protocol: Protocol, results: Iterable[Any]) -> dict[str, int] | str:
         aspect = protocol.aspect(str(result.get("from_name")))
         if aspect is None:
             continue  # a question that someone added to the page
-        chosen = (result.get("value") or {}).get("choices") or []
-        if len(chosen) != 1 or chosen[0] not in aspect.choices:
+        value = result.get("value")
+        chosen = value.get("choices") if isinstance(value, dict) else None
+        label = chosen[0] if isinstance(chosen, list) and len(chosen) == 1 else None
+        if not isinstance(label, str) or label not in aspect.choices:
             scale = ", ".join(aspect.choices)
             return f"{aspect.name} is {chosen!r:.80}, not one of {scale}"
-        value = aspect.choices[chosen[0]]
-        if found.setdefault(aspect.name, value) != value:
+        answer = aspect.choices[label]
+        if found.setdefault(aspect.name, answer) != answer:
             return f"{aspect.name} is answered twice, differently"
     missing = [a.name for a in protocol.aspects if a.required and a.name not in found]
     return f"no answer to {', '.join(missing)}" if missing else found

@@ -124,7 +124,8 @@ def agreement(kb: Path, /, files: tuple[Path, ...], as_json: bool) -> None:
     from queries.annotation import agreement as agreeing
     from queries.annotation import results, votes
 
-    read = votes.read(files)
+    with directory_of(kb):
+        read = votes.read(files)
     aspects, people = agreeing.of(read), agreeing.annotators(read)
     points = results.totals(read) if read.protocol.name == "miko-1" else None
     if as_json:
@@ -219,7 +220,8 @@ def benchmark(
     from queries.annotation import benchmark as surviving
     from queries.annotation import votes
 
-    found = surviving.write(out, votes.read(files), votes.read(second) if second else None)
+    with directory_of(kb):
+        found = surviving.write(out, votes.read(files), votes.read(second) if second else None)
     if as_json:
         output.emit_json(found.to_dict())
         return
