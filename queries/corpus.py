@@ -90,7 +90,7 @@ class Chosen:
             parts.append(f"relation IN ({', '.join(map(sql.quote, self.relations))})")
         if self.accepted is not None:
             parts.append(f"accepted = {str(self.accepted).lower()}")
-        return f"WHERE {' AND '.join(parts)}" if parts else ""
+        return "WHERE " + " AND ".join(parts) if parts else ""
 
 
 class Corpus:
