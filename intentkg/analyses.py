@@ -59,11 +59,12 @@ class Analysing:
         from queries.hypernyms import mentions
         from queries.hypernyms.diversity import measure
         from queries.hypernyms.taxonomy import Taxonomy
+        from queries.statistics import label
 
         known = Taxonomy.open(taxonomy, layout, progress=progress)
         corpus = Corpus(self.directory, Chosen.make(**chosen), sample=sample, seed=seed)
         read = mentions.read(corpus, known, parser=parser, progress=progress)
-        return measure(read, known, label=self.directory.root.stem)
+        return measure(read, known, label=label(self.directory.root))
 
     def duplicates(
         self,

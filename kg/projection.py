@@ -64,10 +64,9 @@ INSTANCE_OF = EdgeKind("Intention", "INSTANCE_OF", "AbstractIntention")
 # Rows in a batch.
 _BATCH = 16_384
 
-# Of the forms in which an intention was written.
-_TEXTS = """
-    SELECT intention_id AS id, arg_min(text, {{{{'n': -n, 'l': length(text), 't': text}}}}) AS text
-    FROM (SELECT intention_id, text, count(*) AS n FROM {} GROUP BY ALL) GROUP BY intention_id
+_TEXTS = f"""
+    SELECT intention_id AS id, {sql.USUAL_FORM} AS text
+    FROM (SELECT intention_id, text, count(*) AS n FROM {{}} GROUP BY ALL) GROUP BY intention_id
 """
 
 # The evidence for canonical intentions.

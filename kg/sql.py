@@ -43,6 +43,10 @@ KEYS: dict[Table, tuple[str, ...]] = {
 ORDER: dict[Table, tuple[str, ...]] = {**KEYS, "assertions": ("assertion_id", "id")}
 """How the rows of a part are sorted, so that statistics find a row quickly."""
 
+USUAL_FORM = "arg_min(text, struct_pack(n := -n, l := length(text), t := text))"
+"""Of the forms in which an intention was written (`text`, `n` times): the most frequent, then the
+shortest, then the first in code point order."""
+
 _ALL: tuple[Table | Layer, ...] = (*TABLES, *LAYERS)
 _COLUMNS: dict[str, pa.Schema] = dict((*SCHEMAS.items(), *LAYER_SCHEMAS.items()))
 _KEYS: dict[str, tuple[str, ...]] = dict((*KEYS.items(), *LAYER_KEYS.items()))

@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 
 _BATCH = 8_192
 
-# Of several forms of one intention the most frequent stands, then the shortest, then the first:
-# as in the graph.
-_TEXTS = """
-    SELECT intention_id, arg_min(text, {{'n': -n, 'l': length(text), 't': text}}) AS text,
+_TEXTS = f"""
+    SELECT intention_id, {sql.USUAL_FORM} AS text,
            any_value(assertions) AS assertions
-    FROM (SELECT intention_id, text, count(*) AS n FROM assertions {where} GROUP BY ALL)
+    FROM (SELECT intention_id, text, count(*) AS n FROM assertions {{where}} GROUP BY ALL)
     JOIN (SELECT intention_id, count(DISTINCT assertion_id) AS assertions
-          FROM assertions {where} GROUP BY ALL) USING (intention_id)
+          FROM assertions {{where}} GROUP BY ALL) USING (intention_id)
     GROUP BY intention_id
 """
 
@@ -94,7 +92,7 @@ class Chosen:
 
 
 class Corpus:
-    """Intentions with their texts.
+    """Intentions with their texts, as the knowledge base is when this is made.
 
     Parameters
     ----------
@@ -121,14 +119,18 @@ class Corpus:
         self.chosen = chosen or Chosen()
         self.sample = sample
         self.seed = seed
+        # Several passes have to see the same: one that reads again puts both together.
+        self._manifest = directory.manifest()
+        self._count: int | None = None
 
     def count(self) -> int:
         """How many intentions there are to choose from, the sample aside."""
-        with self._connect() as connection:
-            row = connection.execute(
-                f"SELECT count(DISTINCT intention_id) FROM assertions {self.chosen.where()}"
-            ).fetchone()
-        return int(row[0]) if row else 0
+        if self._count is None:
+            with self._connect() as connection:
+                ((self._count,),) = connection.execute(
+                    f"SELECT count(DISTINCT intention_id) FROM assertions {self.chosen.where()}"
+                ).fetchall()
+        return self._count
 
     def size(self) -> int:
         """How many intentions :meth:`batches` yields; fewer than `sample` if there are fewer."""
@@ -152,4 +154,4 @@ class Corpus:
             yield from sql.stream(connection, f"FROM ({query}) ORDER BY intention_id", rows=rows)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        return sql.connect(self.directory, tables=["assertions"])
+        return sql.connect(self.directory, self._manifest, tables=["assertions"])

@@ -169,14 +169,12 @@ def fleiss_kappa(ratings: Sequence[Sequence[int]]) -> float | None:
 
 def alpha(ratings: Ratings, *, interval: bool = False) -> float | None:
     """Krippendorff's alpha over the tasks with two or more answers; None if it is not defined."""
-    values = {value for given in ratings.values() for value in given.values()}
     shared = [(task, given) for task, given in ratings.items() if len(given) > 1]
     if not shared or len({v for _, given in shared for v in given.values()}) < 2:
         return None
     from nltk.metrics import binary_distance, interval_distance
     from nltk.metrics.agreement import AnnotationTask
 
-    assert values
     rows = [(who, task, value) for task, given in shared for who, value in given.items()]
     distance = interval_distance if interval else binary_distance
     return float(AnnotationTask(rows, distance).alpha())

@@ -40,13 +40,13 @@ _COVERED_PRODUCTS = """
     SELECT count(*), count(*) FILTER (id IN (FROM meant)) FROM products
 """
 
-_FREQUENT = """
+_FREQUENT = f"""
     WITH best AS (
         SELECT intention_id, count(DISTINCT head_id) AS heads, max(typicality) AS typicality,
                string_agg(DISTINCT relation, ', ' ORDER BY relation) AS relations
-        FROM assertions WHERE {where} GROUP BY intention_id
-        ORDER BY heads DESC, intention_id LIMIT {limit})
-    SELECT (SELECT arg_min(text, {{'n': -n, 'l': length(text), 't': text}}) FROM (
+        FROM assertions WHERE {{where}} GROUP BY intention_id
+        ORDER BY heads DESC, intention_id LIMIT {{limit}})
+    SELECT (SELECT {sql.USUAL_FORM} FROM (
                 SELECT text, count(*) AS n FROM assertions AS each
                 WHERE each.intention_id = best.intention_id GROUP BY text)) AS text,
            heads, relations, typicality

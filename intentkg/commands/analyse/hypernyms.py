@@ -65,20 +65,20 @@ def command(
     """
     from queries.hypernyms.diversity import distance, measure
     from queries.hypernyms.layer import write_concepts
+    from queries.statistics import label
 
     with directory_of(kb) as directory, output.progress(quiet=as_json) as progress:
         known = open_taxonomy(taxonomy, layout, progress)
         read = mentions_of(
             corpus_of(directory, sample=sample, seed=seed, **chosen), known, parser, progress
         )
-        label = chosen["model"] or kb.stem
-        found = [measure(read, known, label=label)]
+        found = [measure(read, known, label=chosen["model"] or label(kb))]
         if against is not None or against_model is not None:
             with directory_of(against or kb) as other:
                 chosen = {**chosen, "model": against_model or chosen["model"]}
                 corpus = corpus_of(other, sample=sample, seed=seed, **chosen)
                 second = mentions_of(corpus, known, parser, progress)
-            name = against_model or (against or kb).stem
+            name = against_model or label(against or kb)
             found.append(measure(second, known, label=name))
         written = None
         if write:
