@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from intentkg import output
-from intentkg.analysing import directory_of
+from intentkg.analyse_options import directory_of
 
 _SECTIONS = ("comparison", "rejections", "hypernyms", "duplicates", "annotation")
 

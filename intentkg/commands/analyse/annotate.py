@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from intentkg import output
-from intentkg.analysing import directory_of
+from intentkg.analyse_options import directory_of
 
 if TYPE_CHECKING:
     from queries.annotation.votes import Votes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from intentkg import output
-from intentkg.analysing import chosen_options, corpus_of, directory_of, sample_options
+from intentkg.analyse_options import chosen_options, corpus_of, directory_of, sample_options
 from schema.errors import UsageError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from intentkg import output
-from intentkg.analysing import directory_of
+from intentkg.analyse_options import directory_of
 from schema import relations
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from intentkg import output
-from intentkg.analysing import (
+from intentkg.analyse_options import (
     chosen_options,
     corpus_of,
     directory_of,

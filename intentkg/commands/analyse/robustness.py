@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from intentkg import output
-from intentkg.analysing import chosen_options, directory_of
+from intentkg.analyse_options import chosen_options, directory_of
 
 if TYPE_CHECKING:
     from queries.robustness import Robustness
