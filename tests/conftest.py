@@ -20,6 +20,21 @@ settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
 
+SERVERS = ("neo4j_server", "own_neo4j", "vllm_server")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run the tests of a file, and of all files that share a server."""
+    shared: dict[str, str] = {}
+    for item in items:
+        for name in SERVERS:
+            if name in getattr(item, "fixturenames", ()):
+                shared.setdefault(item.path.name, name)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(shared.get(item.path.name, item.path.name)))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder with the published data sets; a test that needs it is skipped without it."""

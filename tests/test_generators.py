@@ -154,9 +154,15 @@ def test_the_phrase_of_a_relation_is_taken_off(tmp_path: Path) -> None:
     assert found.by_key == {("h", "xWant"): ["go camping."]}
 
 
-def test_a_field_that_csv_does_not_take(tmp_path: Path) -> None:
+def test_a_text_of_any_usual_length_is_read(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text(f"head_id,relation,text\nh,xWant,{'x' * 140_000}\n", encoding="utf-8")
+    assert replies.from_file("mine", file).by_key == {("h", "xWant"): ["x" * 140_000]}
+
+
+def test_quotes_that_csv_does_not_take(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text('head_id,relation,text\nh,xWant,"go" home\n', encoding="utf-8")
     with pytest.raises(UnsuitableFileError, match="cannot be read as a table"):
         replies.from_file("mine", file)
     with pytest.raises(UnsuitableFileError, match="a directory"):

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from ingest.dialect import Dialect
 from kg import sql
 from kg.directory import Directory
 from queries.corpus import Chosen
@@ -215,16 +216,17 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with file.open(encoding="utf-8", newline="") as lines:
         try:
             if not plain:
-                delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
-                table = csv.DictReader(lines, delimiter=delimiter)
-                lacking = [c for c in COLUMNS if c not in (table.fieldnames or ())]
+                table = Dialect("\t" if file.suffix.lower() == ".tsv" else ",").reader(lines)
+                names = next(table, [])
+                lacking = [c for c in COLUMNS if c not in names]
                 if lacking:
                     raise UnsuitableFileError(
                         f"{file} has no column {', '.join(lacking)}",
                         file=str(file),
                         fix=f"its header has to name {', '.join(COLUMNS)}",
                     )
-                yield from enumerate(table, start=2)
+                for number, cells in enumerate(filter(None, table), start=2):
+                    yield number, dict(zip(names, cells, strict=False))
                 return
             for number, line in enumerate(lines, start=1):
                 if not line.strip():
