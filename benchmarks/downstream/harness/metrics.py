@@ -1,0 +1,70 @@
+"""Scores of classifiers and rankings, in percent, as the papers print them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    type Labels = Sequence[int] | npt.NDArray[np.int64]
+
+
+def classification(
+    gold: Labels, predicted: Labels, *, positive: int | None = None
+) -> dict[str, float]:
+    """Accuracy, F1, precision and recall.
+
+    Parameters
+    ----------
+    gold, predicted
+        Class numbers, shape (n,).
+    positive
+        The class that F1, precision and recall are of; None: the mean over all classes that
+        occur (macro), as MIntRec's papers have it.
+
+    Returns
+    -------
+    dict
+        ``accuracy``, ``f1``, ``precision``, ``recall``, in percent.
+
+    Examples
+    --------
+    >>> classification([0, 1, 1, 0], [0, 1, 0, 0], positive=1)["recall"]
+    50.0
+    """
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        gold,
+        predicted,
+        average="macro" if positive is None else "binary",
+        zero_division=0.0,
+        **({} if positive is None else {"pos_label": positive}),
+    )
+    accuracy = accuracy_score(gold, predicted)
+    scores = {"accuracy": accuracy, "f1": f1, "precision": precision, "recall": recall}
+    return {name: 100.0 * float(value) for name, value in scores.items()}
+
+
+def ranking(ranks: Sequence[int], *, k: int = 10) -> dict[str, float]:
+    """Recall and NDCG at `k` where each question has one right answer.
+
+    Parameters
+    ----------
+    ranks
+        The right answer's place in each ranking, from 1.
+
+    Examples
+    --------
+    >>> ranking([1, 20])["recall"]
+    50.0
+    """
+    import numpy as np
+
+    places = np.asarray(ranks)
+    hit = places <= k
+    gains = np.where(hit, 1.0 / np.log2(places + 1.0), 0.0)
+    return {"recall": 100.0 * float(hit.mean()), "ndcg": 100.0 * float(gains.mean())}
