@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from kg.directory import Directory
 
 if TYPE_CHECKING:
     from queries.duplicates.finding import Duplicates
+    from queries.features import Features
     from queries.hypernyms.diversity import Diversity
     from queries.robustness.measuring import Axis, Robustness
     from queries.statistics.shapes import Statistics
@@ -65,6 +67,32 @@ class Analysing:
         corpus = Corpus(self.directory, Chosen.make(**chosen), sample=sample, seed=seed)
         read = mentions.read(corpus, known, parser=parser, progress=progress)
         return measure(read, known, label=label(self.directory.root))
+
+    def features(
+        self,
+        *,
+        before: datetime | None = None,
+        progress: Progress | None = None,
+        **chosen: Any,
+    ) -> Features:
+        """Open the door through which models take intentions (:mod:`queries.features`).
+
+        ::
+
+            with kb.features() as features:
+                features.of("Product", ids, k=8).write_parquet(path, key="product_id")
+
+        Parameters
+        ----------
+        before
+            Only evidence from before this moment.
+        """
+        from queries.corpus import Chosen
+        from queries.features import Features
+
+        return Features(
+            self.directory, chosen=Chosen.make(**chosen), before=before, progress=progress
+        )
 
     def duplicates(
         self,

@@ -29,6 +29,7 @@ QUICK: dict[str, list[str]] = {
     "nouns": ["--quick", "--output", ".bench/quick/nouns.json"],
     "duplicates": ["--quick"],
     "statistics": ["--quick", "--output", ".bench/quick/statistics.json"],
+    "features": ["--quick", "--output", ".bench/quick/features.json"],
     "taxonomy": ["--quick", "--output", ".bench/quick/taxonomy.json"],
     "first_answer": [],
 }
