@@ -39,7 +39,7 @@ browser:
 	    echo "make: tests of pages need Chromium (Debian: apt-get install chromium)"; exit 1; fi; }
 
 test: install-dev java browser  ## Run all tests
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 check: install-dev  ## Lint, types and the contract between the floors
 	$(BIN)/ruff check $(SOURCES)

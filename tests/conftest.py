@@ -5,6 +5,10 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Processes side by side that each take all cores wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 
@@ -18,21 +22,6 @@ if TYPE_CHECKING:
 # A shared machine may pause at any moment: slowness is pytest-timeout's business.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
-
-
-SERVERS = ("neo4j_server", "own_neo4j", "vllm_server")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run the tests of a file, and of all files that share a server."""
-    shared: dict[str, str] = {}
-    for item in items:
-        for name in SERVERS:
-            if name in getattr(item, "fixturenames", ()):
-                shared.setdefault(item.path.name, name)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(shared.get(item.path.name, item.path.name)))
 
 
 @pytest.fixture(scope="session")
