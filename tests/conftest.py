@@ -5,6 +5,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+for name in ("COLUMNS", "LINES"):  # readline sets them, for a screen that is not there
+    os.environ.pop(name, None)
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Processes side by side that each take all cores wait for one another.
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 import orjson
 import pytest
@@ -23,6 +24,7 @@ class Config:
     rate: float
     inputs: tuple[str, ...]
     backbone: str = "minilm"
+    way: Literal["tokens", "stream"] = "tokens"
 
 
 DEFAULT = 'seed = 1\nrate = 1\ninputs = ["text"]\n[quick]\nrate = 0.5\n'
@@ -49,6 +51,7 @@ def test_defaults_then_quick_then_own_then_seed(default: Path) -> None:
         ('seed = "one"', "seed = 'one' is no int", "default.toml"),
         ("seed = true", "seed = True is no int", "default.toml"),
         ("seed = ", "is not TOML", "default.toml"),
+        ('way = "both"', "way = 'both' is not known", "use one of tokens, stream"),
     ],
 )
 def test_a_wrong_setting(default: Path, text: str, message: str, fix: str) -> None:

@@ -109,12 +109,13 @@ def classify(
     import torch
 
     from benchmarks.downstream.harness.backbones import load_backbone
+    from benchmarks.downstream.harness.classifier import Classifier
 
     seeded(seed)
     loaded = load_backbone(backbone)
     _freeze(loaded.model, trained_layers)
     width = 0 if train.vectors is None else int(train.vectors.shape[1])
-    net = classifier(loaded.model, loaded.width, classes, width)
+    net = Classifier(loaded.model, loaded.width, classes, width)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net.to(device)
     readers = [Reader(loaded.tokenizer, each, max_tokens, device) for each in (train, valid, test)]
@@ -139,33 +140,6 @@ def classify(
         progress=progress,
     )
     return Outcome(predict(net, readers[2], schedule.batch), history)
-
-
-def classifier(encoder: Any, width: int, classes: int, beside: int) -> torch.nn.Module:
-    """An encoder, the mean of its token vectors, a stream beside it, and a linear layer."""
-    import torch
-    from torch import nn
-
-    class Classifier(nn.Module):
-        """Logits of shape (n, classes)."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.encoder = encoder
-            self.dropout = nn.Dropout(0.1)
-            self.stream = nn.Sequential(nn.Linear(beside, width), nn.GELU()) if beside else None
-            self.head = nn.Linear(width * (2 if beside else 1), classes)
-
-        def forward(self, words: dict[str, torch.Tensor], vectors: torch.Tensor) -> torch.Tensor:
-            hidden = self.encoder(**words).last_hidden_state
-            mask = words["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-            found = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1.0)
-            if self.stream is not None:
-                found = torch.cat([found, self.stream(vectors)], 1)
-            logits: torch.Tensor = self.head(self.dropout(found))
-            return logits
-
-    return Classifier()
 
 
 class Reader:

@@ -73,19 +73,7 @@ def _checked(kind: Any, values: Mapping[str, Any], file: Path) -> dict[str, Any]
                 f"{file}: there is no setting {name!r}",
                 fix=f"did you mean {close[0]}?" if close else f"its settings: {', '.join(known)}",
             )
-        wanted = hints[name]
-        plain = typing.get_origin(wanted) or wanted
-        if isinstance(value, list) and plain is tuple:
-            value = tuple(value)
-        elif isinstance(value, int) and not isinstance(value, bool) and plain is float:
-            value = float(value)
-        fits = plain if isinstance(plain, type) else typing.get_args(wanted)
-        if not isinstance(value, fits) or (isinstance(value, bool) and plain is not bool):
-            raise UsageError(
-                f"{file}: {name} = {value!r} is no {getattr(plain, '__name__', plain)}",
-                fix="see the benchmark's default.toml",
-            )
-        found[name] = value
+        found[name] = _fitting(hints[name], name, value, file)
     if lacking := [
         field.name
         for field in dataclasses.fields(kind)
@@ -93,3 +81,26 @@ def _checked(kind: Any, values: Mapping[str, Any], file: Path) -> dict[str, Any]
     ]:
         raise UsageError(f"{file}: {', '.join(lacking)} is not set", fix="add it")
     return found
+
+
+def _fitting(wanted: Any, name: str, value: Any, file: Path) -> Any:
+    """The value as the setting's type has it."""
+    plain = typing.get_origin(wanted) or wanted
+    if plain is typing.Literal:
+        known = typing.get_args(wanted)
+        if value not in known:
+            raise UsageError(
+                f"{file}: {name} = {value!r} is not known",
+                fix=f"use one of {', '.join(map(str, known))}",
+            )
+        return value
+    if plain is tuple and isinstance(value, list):
+        return tuple(value)
+    if plain is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
+        raise UsageError(
+            f"{file}: {name} = {value!r} is no {plain.__name__}",
+            fix="see the benchmark's default.toml",
+        )
+    return value

@@ -1,0 +1,127 @@
+"""MIntRec (Zhang et al., ACM MM 2022) and MIntRec2.0 (Zhang et al., ICLR 2024): text and labels.
+
+MIntRec comes with its three splits. Of MIntRec2.0 the published test split is not to be had: its
+development split is tested on, and a tenth of the training dialogues decides when to stop.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.downstream.harness.classifying import check_classes
+from schema.errors import InputError
+
+_COLUMNS = {
+    "mintrec": ("text", "label", ("season", "episode", "clip")),
+    "mintrec2": ("Text", "Label", ("Dialogue_id", "Utterance_id")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One utterance.
+
+    Attributes
+    ----------
+    key
+        As in the published feature files: ``S05_E16_329``, ``dia0_utt3``.
+    group
+        What must not be split: the dialogue, or the episode.
+    label
+        Its class's name.
+    """
+
+    key: str
+    group: str
+    text: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Three splits, and the classes in order of their names."""
+
+    train: list[Utterance]
+    valid: list[Utterance]
+    test: list[Utterance]
+    classes: list[str]
+
+    def labels(self, rows: Sequence[Utterance]) -> list[int]:
+        """Class numbers of some utterances."""
+        number = {name: place for place, name in enumerate(self.classes)}
+        return [number[row.label] for row in rows]
+
+
+def read_splits(dataset: str, data: Callable[..., Path]) -> Splits:
+    """Read a data set.
+
+    Parameters
+    ----------
+    dataset
+        ``mintrec`` or ``mintrec2``.
+    data
+        Finds its files (:meth:`benchmarks.downstream.harness.Run.data`).
+
+    Raises
+    ------
+    InputError
+        If a file lacks a column, a text or a label; or names a label that training does not; or a
+        class has one training example.
+    """
+    train = read_utterances(data(dataset, "train.tsv"), dataset)
+    classes = sorted({row.label for row in train})
+    if dataset == "mintrec":
+        valid, test = (
+            read_utterances(data(dataset, f"{name}.tsv"), dataset, classes)
+            for name in ("dev", "test")
+        )
+    else:
+        test = read_utterances(data(dataset, "dev.tsv"), dataset, classes)
+        groups = sorted({row.group for row in train})
+        held = set(random.Random(0).sample(groups, max(1, len(groups) // 10)))
+        valid = [row for row in train if row.group in held]
+        train = [row for row in train if row.group not in held]
+    splits = Splits(train, valid, test, classes)
+    check_classes(splits.labels(train), classes, str(data(dataset, "train.tsv")))
+    return splits
+
+
+def read_utterances(
+    file: Path, dataset: str, classes: Sequence[str] | None = None
+) -> list[Utterance]:
+    """Read one split; see :func:`read_splits`."""
+    text, label, parts = _COLUMNS[dataset]
+    found = []
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        lacking = [name for name in (text, label, *parts) if name not in (rows.fieldnames or ())]
+        if lacking:
+            raise InputError(
+                f"{file} has no column {', '.join(lacking)}",
+                file=str(file),
+                fix="take the file as it was published",
+            )
+        for number, row in enumerate(rows, start=2):
+            for name in (text, label):
+                if not (row[name] or "").strip():
+                    raise InputError(
+                        f"{file}, row {number}: no {name}",
+                        file=str(file),
+                        row=number,
+                        fix="fill it in, or take the row out",
+                    )
+            if classes is not None and row[label] not in classes:
+                raise InputError(
+                    f"{file}, row {number}: no training example is labelled {row[label]!r}",
+                    file=str(file),
+                    row=number,
+                    fix=f"labels are: {', '.join(classes)}",
+                )
+            names = [row[part] for part in parts]
+            key = "_".join(names) if dataset == "mintrec" else f"dia{names[0]}_utt{names[1]}"
+            found.append(Utterance(key, "_".join(names[:-1]), row[text], row[label]))
+    return found

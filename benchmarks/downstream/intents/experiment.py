@@ -1,0 +1,234 @@
+"""The three arms, trained with several seeds and compared example by example."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.downstream.harness import Report, Run, Table
+from benchmarks.downstream.harness.classifying import Examples, classify
+from benchmarks.downstream.harness.comparing import Difference, interval, paired
+from benchmarks.downstream.harness.metrics import classification
+from benchmarks.downstream.harness.training import Schedule
+from benchmarks.downstream.intents.data import Splits, Utterance, read_splits
+
+if TYPE_CHECKING:
+    from benchmarks.downstream.intents import Config
+    from kg.directory import Directory
+    from queries.features import Retrieved
+
+ARMS = {"text": "text", "intentions": "text + intentions", "random": "text + random intentions"}
+MEASURES = ("accuracy", "f1", "precision", "recall")
+
+
+def experiment(config: Config, run: Run) -> Report:
+    """Retrieve, train and compare."""
+    splits = _limited(read_splits(config.dataset, run.data), config)
+    retrieved = _retrieve(config, run, splits)
+    arms: dict[str, Retrieved | None] = {"text": None}
+    findings = []
+    if retrieved.missing.all():
+        findings.append("The graph has no intention for any example: only the text was used.")
+    else:
+        arms |= {"intentions": retrieved, "random": None}
+    cells: dict[str, list[dict[str, Any]]] = {}
+    for arm in arms:
+        cells[arm] = []
+        for seed in range(config.seed, config.seed + config.seeds):
+            beside = retrieved.shuffled(seed) if arm == "random" else arms[arm]
+
+            def train(folder: Path, seed: int = seed, beside: Retrieved | None = beside) -> Any:
+                return _train(config, splits, beside, seed, folder, run)
+
+            cells[arm].append(run.cell(f"{arm}/seed-{seed}", train))
+    return _report(config, splits, retrieved, cells, findings)
+
+
+def _limited(splits: Splits, config: Config) -> Splits:
+    """The sample that the configuration asks for, with every class in it at least twice."""
+    if not config.train_limit and not config.test_limit:
+        return splits
+    chance = random.Random(config.seed)
+
+    def some(rows: list[Utterance], most: int, each: int = 0) -> list[Utterance]:
+        if not most or most >= len(rows):
+            return rows
+        order = chance.sample(rows, len(rows))
+        by_class = [
+            row
+            for name in splits.classes
+            for row in [row for row in order if row.label == name][:each]
+        ]
+        kept = dict.fromkeys([*by_class, *order])
+        return list(kept)[: max(most, len(by_class))]
+
+    return Splits(
+        some(splits.train, config.train_limit, 2),
+        some(splits.valid, config.test_limit),
+        some(splits.test, config.test_limit),
+        splits.classes,
+    )
+
+
+def _all(splits: Splits) -> list[Utterance]:
+    return [*splits.train, *splits.valid, *splits.test]
+
+
+def _retrieve(config: Config, run: Run, splits: Splits) -> Retrieved:
+    """Intentions of all utterances, in the order of train, validation, test."""
+    from benchmarks.downstream.harness.graphs import text_id
+    from queries.features import Features
+
+    rows = _all(splits)
+    texts = [row.text for row in rows]
+    with Features(_graph(config, run, rows)) as features:
+        run.progress("retrieving intentions")
+        if config.graph == "student":
+            ids = [text_id(row.key) for row in rows]
+            return features.of("Post", ids, k=config.k, texts=texts)
+        return features.of_texts(texts, k=config.k)
+
+
+def _graph(config: Config, run: Run, rows: Sequence[Utterance]) -> Directory:
+    from benchmarks.downstream.harness.graphs import graph_of_files, graph_of_posts
+
+    place = run.place(f"{config.graph}.kg")
+    if config.graph == "student":
+        return graph_of_posts(
+            place,
+            {row.key: row.text for row in rows},
+            relations=config.relations,
+            progress=run.progress,
+        )
+    file = run.data("atomic2020", "atomic2020_eval5000.tsv.gz")
+    return graph_of_files(place, {file: "atomic"}, progress=run.progress)
+
+
+def _train(
+    config: Config,
+    splits: Splits,
+    beside: Retrieved | None,
+    seed: int,
+    folder: Path,
+    run: Run,
+) -> dict[str, Any]:
+    schedule = Schedule(
+        epochs=config.epochs,
+        patience=config.patience,
+        batch=config.batch,
+        rate=config.rate,
+        head_rate=config.head_rate,
+    )
+    parts = []
+    start = 0
+    sentences = beside.sentences() if beside is not None and config.way == "tokens" else None
+    vectors = beside.pooled() if beside is not None and config.way == "stream" else None
+    for rows in (splits.train, splits.valid, splits.test):
+        part = slice(start, start + len(rows))
+        start += len(rows)
+        parts.append(
+            Examples(
+                [row.text for row in rows],
+                splits.labels(rows),
+                None if sentences is None else sentences[part],
+                None if vectors is None else vectors[part],
+            )
+        )
+    found = classify(
+        config.backbone,
+        *parts,
+        classes=len(splits.classes),
+        schedule=schedule,
+        seed=seed,
+        folder=folder,
+        max_tokens=config.max_tokens,
+        trained_layers=config.trained_layers,
+        measure="accuracy",
+        progress=run.progress,
+    )
+    return {
+        **classification(splits.labels(splits.test), found.predicted),
+        "epochs": len(found.history.scores),
+        "valid": max(found.history.scores),
+        "predicted": found.predicted,
+    }
+
+
+def _report(
+    config: Config,
+    splits: Splits,
+    retrieved: Retrieved,
+    cells: dict[str, list[dict[str, Any]]],
+    findings: list[str],
+) -> Report:
+    gold = splits.labels(splits.test)
+    rows = [
+        [ARMS[arm], *(str(interval([cell[name] for cell in done])) for name in MEASURES)]
+        for arm, done in cells.items()
+    ]
+    usual = max(set(gold), key=gold.count)
+    naive = classification(gold, [usual] * len(gold))
+    rows.append(["most frequent class", *(f"{naive[name]:.2f}" for name in MEASURES)])
+    tables = [
+        Table(
+            "scores",
+            f"{config.dataset}: {len(splits.train):,} training, {len(gold):,} test utterances",
+            ["input", "ACC %", "F1 %", "P %", "R %"],
+            rows,
+            f"Mean and 95 % interval over {config.seeds} seed(s); F1, P and R are macro. "
+            f"{_seen(retrieved)}",
+        )
+    ]
+    right = {
+        arm: [
+            100.0 * sum(cell["predicted"][place] == label for cell in done) / len(done)
+            for place, label in enumerate(gold)
+        ]
+        for arm, done in cells.items()
+    }
+    figures: dict[str, Any] = {"naive": naive["accuracy"]}
+    if "intentions" in cells:
+        compared = []
+        for one, other in (("intentions", "text"), ("intentions", "random"), ("random", "text")):
+            gap = paired(right[one], right[other])
+            compared.append([ARMS[one], ARMS[other], str(gap), "yes" if gap.significant else "no"])
+            figures[f"{one} - {other}"] = gap.mean
+        tables.append(
+            Table(
+                "differences",
+                "Accuracy compared, example by example",
+                ["", "against", "difference, 95 % interval, p", "significant"],
+                compared,
+                "Each example counts with its mean over the seeds; p of a paired permutation test.",
+            )
+        )
+        findings.append(
+            _verdict(
+                paired(right["intentions"], right["text"]),
+                paired(right["intentions"], right["random"]),
+            )
+        )
+    for arm, done in cells.items():
+        figures[arm] = interval([cell["accuracy"] for cell in done]).mean
+    return Report(tables, findings, figures=figures)
+
+
+def _seen(retrieved: Retrieved) -> str:
+    share = 100.0 * float((~retrieved.missing).mean())
+    mean = float(retrieved.mask.sum(1).mean())
+    return f"{share:.0f} % of the utterances have intentions, {mean:.1f} each."
+
+
+def _verdict(over_text: Difference, over_random: Difference) -> str:
+    """What may be claimed: a gain is one over the text alone, and over random intentions too."""
+    figures = f"over the text {over_text}; over random intentions {over_random}"
+    gains = [gap.significant and gap.mean > 0 for gap in (over_text, over_random)]
+    if all(gains):
+        return f"The graph's intentions help, and random ones do not: {figures}."
+    if gains[1]:
+        return f"The graph's intentions beat random ones, but not the text alone: {figures}."
+    if gains[0]:
+        return f"A gain that random intentions give as well, so not the knowledge's: {figures}."
+    return f"The graph's intentions do not help: {figures}."
