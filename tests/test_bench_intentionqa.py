@@ -21,14 +21,15 @@ from benchmarks.downstream.intentionqa.bundles import (
     read_bundles,
 )
 from benchmarks.downstream.intentionqa.mapping import Lesson, applied, identity, learn
-from benchmarks.downstream.intentionqa.norms import NORMS, generality
+from benchmarks.downstream.intentionqa.norms import generality, normed
 from benchmarks.downstream.intentionqa.others import answer_by_words, held_places
 from benchmarks.downstream.intentionqa.questions import accuracy, level, read_questions
-from benchmarks.downstream.intentionqa.scoring import Scorer, answer, made_accuracy
+from benchmarks.downstream.intentionqa.scoring import Scorer, letters, made_accuracy, score
 from benchmarks.downstream.intentionqa.titles import cut, name_of
 from benchmarks.downstream.intentionqa.vectors import Vectors
 from schema.errors import InputError, UnsuitableFileError, UsageError
 from tests.intentionqa_world import PAIRS, row, write_rows
+from tests.tiny_models import text_model
 
 WORDS = ("usb", "cable", "tent", "camping", "ring", "necklace", "wear", "phone")
 
@@ -43,6 +44,10 @@ class Bags:
         rows = np.array([[float(word in text.lower()) for word in WORDS] for text in texts])
         rows += 1e-3
         return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def answer(scorer: Scorer, questions: Any, vectors: Vectors, pool: Any = None) -> list[str]:
+    return letters(questions, score([scorer], questions, vectors, pool=pool))
 
 
 def test_questions_with_fewer_than_four_options_do_not_count(tmp_path: Path) -> None:
@@ -117,9 +122,12 @@ def test_pmi_lies_between_mean_and_maximum() -> None:
     # By the formula, term by term.
     wanted = 0.05 * np.log(sum(np.exp(row / 0.05) for row in pool.astype(np.float64)) / 50)
     assert np.allclose(soft, wanted, atol=1e-5)
+    nearest = np.sort(pool, axis=0)[-10:].mean(0)
+    assert np.allclose(normed(pool, pool, "csls", 1.0), pool - nearest / 2, atol=1e-6)
+    assert np.allclose(normed(pool, pool, "z", 1.0).std(0), 1.0, atol=1e-4)
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", ["none", "z", "pmi"])
 def test_only_norms_see_through_an_option_that_fits_everything(norm: Any, tmp_path: Path) -> None:
     general = "because of usb cable tent camping ring necklace phone"
     questions = [
@@ -224,18 +232,19 @@ def test_the_map_learns_what_bundles_say_and_goes_on_where_it_stopped(tmp_path: 
     ]
     vectors = Vectors(Bags())
     made = make_questions(given, seed=0)
-    scorer = Scorer("apart", "pmi", 0.05)
 
-    def score(mapping: Any) -> float:
-        return made_accuracy(Scorer("apart", "pmi", 0.05, mapping), made, "understanding", vectors)
+    def rate(mapping: Any) -> float:
+        return made_accuracy(
+            [Scorer("apart", "pmi", 0.05, mapping)], made, "understanding", vectors
+        )
 
     def work(name: str, epochs: int = 8) -> Path:
         (tmp_path / name).mkdir(exist_ok=True)
         return tmp_path / name
 
-    before = made_accuracy(scorer, made, "understanding", vectors)
-    change = learn(given, vectors, lesson(8), score, seed=0, folder=work("whole"))
-    assert score(applied(change)) > 95 > 60 > before
+    before = rate(identity)
+    change = learn(given, vectors, lesson(8), rate, seed=0, folder=work("whole"))
+    assert rate(applied(change)) > 95 > 60 > before
     assert np.allclose(identity(vectors.of(["tent"])), applied(0 * change)(vectors.of(["tent"])))
 
     calls = 0
@@ -245,14 +254,14 @@ def test_the_map_learns_what_bundles_say_and_goes_on_where_it_stopped(tmp_path: 
         calls += 1
         if calls == 3:
             raise KeyboardInterrupt
-        return score(mapping)
+        return rate(mapping)
 
     with pytest.raises(KeyboardInterrupt):
         learn(given, vectors, lesson(8), stopped, seed=0, folder=work("cut"))
-    again = learn(given, vectors, lesson(8), score, seed=0, folder=work("cut"))
+    again = learn(given, vectors, lesson(8), rate, seed=0, folder=work("cut"))
     assert np.array_equal(again, change)
-    control = learn(given, vectors, lesson(8), score, seed=0, folder=work("x"), shuffled=True)
-    assert score(applied(control)) < 80
+    control = learn(given, vectors, lesson(8), rate, seed=0, folder=work("x"), shuffled=True)
+    assert rate(applied(control)) < 80
 
 
 @pytest.mark.parametrize(
@@ -304,19 +313,31 @@ def test_data_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_the_small_run_beats_what_is_naive(tmp_path: Path, shared_data: Path) -> None:
-    report, written = harness.execute("intentionqa", out=tmp_path, quick=True, data=shared_data)
-    told = json.loads((tmp_path / "results.json").read_text())
-    found = {cells[0]: cells[1:4] for cells in told["tables"]["steps"]["rows"]}
+    own = tmp_path / "own.toml"
+    model = text_model(tmp_path / "tiny")
+    own.write_text(f'backend = "transformers"\nmodel = "{model}"\ntokens = 2\n')
+
+    def small() -> tuple[harness.Report, list[Path]]:
+        return harness.execute(
+            "intentionqa", out=tmp_path / "out", config=own, quick=True, data=shared_data
+        )
+
+    report, written = small()
+    told = json.loads(written[0].read_text())["tables"]
+    found = {cells[0]: cells[1:4] for cells in told["steps"]["rows"]}
     words, cosine = found["shared words (tf-idf)"], found["cosine"]
-    ours = found["PMI with the map (the scorer)"]
+    ours = found["PMI with all maps (the scorer)"]
     assert ours[0] > cosine[0] + 4 > words[0] + 4 and ours[0] > 70
     assert ours[2] > 85 and min(words[0], words[2]) > 40
-    begun = [path.stat().st_mtime_ns for path in sorted((tmp_path / "cells").rglob("*.json"))]
-    again, _ = harness.execute("intentionqa", out=tmp_path, quick=True, data=shared_data)
-    assert again.to_dict() == report.to_dict()
-    assert begun == [
-        path.stat().st_mtime_ns for path in sorted((tmp_path / "cells").rglob("*.json"))
-    ]
+    asked = {cells[0]: cells[-3:] for cells in told["backend"]["rows"]}
+    assert asked.keys() == {"understanding", "utilization"}
+    for right, silent, failed in asked.values():  # noise knows nothing
+        assert right < 50 and silent > 0 and failed == 0
+
+    cells = sorted((tmp_path / "out" / "cells").rglob("*.json"))
+    begun = [path.stat().st_mtime_ns for path in cells]
+    assert small()[0].to_dict() == report.to_dict()
+    assert [path.stat().st_mtime_ns for path in cells] == begun
     assert written[1].read_text().startswith("# intentionqa")
 
 

@@ -74,8 +74,8 @@ def first_letter(reply: str, letters: Sequence[str]) -> str | None:
     True
     """
     found = _FIRST.match(reply)
-    letter = found[1].upper() if found else ""
-    return letter if letter in letters else None
+    letter = found[1].upper() if found else None
+    return letter if letter in list(letters) else None
 
 
 def ask(

@@ -17,8 +17,13 @@ from pathlib import Path
 
 from benchmarks.downstream.intentionqa.questions import OPTIONS
 from schema.errors import InputError, UnsuitableFileError
+from schema.relations import get
 
 DOMAINS = ("electronic", "clothing")
+
+_LIKE = ("RelatedTo", "IsA", "UsedFor", "CauseDesire")
+PHRASES = tuple(f"because {get(name).phrase}" for name in _LIKE)
+"""What leads to an intent, so that it reads like a question's sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,9 @@ def read_bundles(folder: Path, *, without: Collection[str] = ()) -> list[Bundle]
             items.setdefault(bundle, []).append(item)
         for bundle, said in _rows(folder / domain / "bundle_intent.csv.gz"):
             held = items.get(bundle, [])
-            known = [" ".join(titles[item].split()) for item in held if titles.get(item, "").strip()]
+            known = [
+                " ".join(titles[item].split()) for item in held if titles.get(item, "").strip()
+            ]
             intent = " ".join(said.split())
             if intent and len(known) > 1 and not any(asins.get(item) in without for item in held):
                 found.append(Bundle(intent, tuple(known), domain))
@@ -92,8 +99,21 @@ def read_bundles(folder: Path, *, without: Collection[str] = ()) -> list[Bundle]
     return found
 
 
+def written(intent: str, phrase: str) -> str:
+    """Write an intent as a sentence of a question.
+
+    Examples
+    --------
+    >>> written("Winter clothes", "because the person wants")
+    'because the person wants winter clothes'
+    """
+    return f"{phrase} {intent[:1].lower()}{intent[1:]}" if phrase else intent
+
+
 def make_questions(bundles: Sequence[Bundle], *, seed: int) -> list[Made]:
     """Make one question of each bundle; what is wrong comes from bundles of the same domain.
+
+    Intents follow a phrase drawn from `PHRASES`, as the questions' sentences do.
 
     Parameters
     ----------
@@ -120,8 +140,10 @@ def make_questions(bundles: Sequence[Bundle], *, seed: int) -> list[Made]:
             raise InputError(
                 f"{len(bundles)} bundles are too few to make questions of", fix="use all of them"
             )
-        wrong = tuple((draw.choice(other.titles), other.intent) for other in others)
-        made.append(Made((first, second), bundle.intent, wrong))
+        said = [written(one.intent, draw.choice(PHRASES)) for one in (bundle, *others)]
+        titles = [draw.choice(other.titles) for other in others]
+        wrong = tuple(zip(titles, said[1:], strict=True))
+        made.append(Made((first, second), said[0], wrong))
     return made
 
 

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.downstream.harness.training import Schedule, fit, seeded
-from benchmarks.downstream.intentionqa.bundles import Bundle
+from benchmarks.downstream.intentionqa.bundles import PHRASES, Bundle, written
 from benchmarks.downstream.intentionqa.vectors import Vectors, unit
-from schema.relations import get
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     type Array = npt.NDArray[np.float32]
 
 type Mapping = Callable[[Array], Array]
-
-_PHRASES = ("", *(f"because {get(name).phrase}" for name in ("RelatedTo", "IsA", "UsedFor", "Cause")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +52,6 @@ class Lesson:
 def identity(rows: Array) -> Array:
     """Leave vectors as they are."""
     return rows
-
-
-def written(intent: str, phrase: str) -> str:
-    """Write an intent as a sentence of a question.
-
-    Examples
-    --------
-    >>> written("Winter clothes", "because the person wants")
-    'because the person wants winter clothes'
-    """
-    return f"{phrase} {intent[:1].lower()}{intent[1:]}" if phrase else intent
 
 
 def learn(
@@ -101,7 +87,7 @@ def learn(
     """
     import torch
 
-    class Map(torch.nn.Module):
+    class Map(torch.nn.Module):  # type: ignore[misc]  # torch is not followed
         def __init__(self) -> None:
             super().__init__()
             self.change = torch.nn.Parameter(torch.zeros(vectors.dimension, vectors.dimension))
@@ -115,12 +101,12 @@ def learn(
     if shuffled:
         random.Random(f"shuffled/{seed}").shuffle(intents)
     vectors.add(title for bundle in bundles for title in bundle.titles)
-    vectors.add(written(intent, phrase) for intent in intents for phrase in _PHRASES)
+    vectors.add(written(intent, phrase) for intent in intents for phrase in ("", *PHRASES))
 
     def loss(chosen: list[int]) -> torch.Tensor:
         draw = random.Random(f"{seed}/{chosen[0]}/{chosen[-1]}/{len(chosen)}")
         pairs = [draw.sample(bundles[place].titles, 2) for place in chosen]
-        said = [written(intents[place], draw.choice(_PHRASES)) for place in chosen]
+        said = [written(intents[place], draw.choice(("", *PHRASES))) for place in chosen]
         first, second = (_mapped(net, vectors, [pair[end] for pair in pairs]) for end in (0, 1))
         intent = _mapped(net, vectors, said)
         same = _same([intents[place].casefold() for place in chosen])

@@ -72,11 +72,20 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """The questions of a file that count, and how many do not, by their number of options."""
+    """The questions of a file that count.
+
+    Attributes
+    ----------
+    left_out
+        How many do not count, by their number of options.
+    keys
+        ASINs of all products in the file, those of wrong options and of what is left out too.
+    """
 
     file: Path
     questions: tuple[Question, ...]
     left_out: Mapping[int, int]
+    keys: frozenset[str]
 
 
 def read_questions(path: Path, task: Task) -> Questions:
@@ -97,10 +106,12 @@ def read_questions(path: Path, task: Task) -> Questions:
     """
     kept: list[Question] = []
     left_out: Counter[int] = Counter()
+    keys: set[str] = set()
     for number, line in enumerate(_lines(path), 1):
         if not line.strip():
             continue
-        question = _question(line, task, str(path), number)
+        question, others = _question(line, task, str(path), number)
+        keys.update(question.keys, others)
         if len(question.options) < OPTIONS:
             left_out[len(question.options)] += 1
         else:
@@ -109,7 +120,7 @@ def read_questions(path: Path, task: Task) -> Questions:
         raise InputError(
             f"holds no question with {OPTIONS} options or more", file=str(path), fix=_FIX
         )
-    return Questions(path, tuple(kept), dict(sorted(left_out.items())))
+    return Questions(path, tuple(kept), dict(sorted(left_out.items())), frozenset(keys))
 
 
 def level(similarity: float) -> Level:
@@ -135,9 +146,11 @@ def accuracy(questions: Sequence[Question], chosen: Sequence[str | None]) -> flo
     """
     if len(questions) != len(chosen) or not questions:
         raise ValueError(f"{len(chosen)} letters for {len(questions)} questions")
-    return 100.0 * sum(
-        letter == question.gold for question, letter in zip(questions, chosen, strict=True)
-    ) / len(questions)
+    return (
+        100.0
+        * sum(letter == question.gold for question, letter in zip(questions, chosen, strict=True))
+        / len(questions)
+    )
 
 
 def _lines(path: Path) -> list[bytes]:
@@ -154,7 +167,9 @@ def _lines(path: Path) -> list[bytes]:
     return data.split(b"\n")
 
 
-def _question(line: bytes, task: Task, file: str, number: int) -> Question:
+def _question(line: bytes, task: Task, file: str, number: int) -> tuple[Question, list[str]]:
+    """Read a row: the question, and the ids of what its wrong options were taken from."""
+
     def fail(message: str) -> InputError:
         return InputError(message, file=file, row=number, fix=_FIX)
 
@@ -178,11 +193,11 @@ def _question(line: bytes, task: Task, file: str, number: int) -> Question:
         raise fail("has an option that is empty or not text")
     if not all(re.fullmatch("[A-Z]", letter) for letter in options):
         raise fail(f"has options under {', '.join(options)}, which are no letters")
-    gold = row.get("gold_ind")
+    gold: Any = row.get("gold_ind")
     if gold not in options:
         raise fail(f"has the answer {gold!r}, which is none of {', '.join(options)}")
-    relation = row.get("relation")
-    return Question(
+    relation, others = row.get("relation"), row.get("distractors_id")
+    question = Question(
         said("id"),
         task,
         (said("item_a_name"), said("item_b_name")),
@@ -192,3 +207,5 @@ def _question(line: bytes, task: Task, file: str, number: int) -> Question:
         {letter: " ".join(text.split()) for letter, text in options.items()},
         gold,
     )
+    named = others if isinstance(others, list) else []
+    return question, [other for other in named if isinstance(other, str)]
