@@ -56,7 +56,7 @@ def report(found: Found, answerer: str) -> Report:
     steps = _steps(found)
     tables = [_step_table(found, steps), _level_table(found, steps[_OURS]), _choice_table(found)]
     findings = _findings(steps)
-    if found.critic is not None:
+    if found.critic is not None and found.critic["places"]:
         table, sentence = _critic(found, steps[_OURS])
         tables.append(table)
         findings.append(sentence)
