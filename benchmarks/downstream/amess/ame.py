@@ -1,0 +1,112 @@
+"""Anchor-based multimodal embedding, A-ME (A-MESS, section III-B and figure 3)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from benchmarks.downstream.amess.alignment import CTCAlignment
+from benchmarks.downstream.amess.anchors import AnchorAttention, choose, reliability
+
+type Modality = tuple[torch.Tensor, torch.Tensor]
+"""Frames (n, T, D), and a mask (n, T), False for padding."""
+
+
+class AnchorEmbedding(nn.Module):  # type: ignore[misc]  # torch is not followed
+    """A text's embeddings with what video and audio add to them.
+
+    Where the paper's formulas are silent: the text is the query of the last attention as it is of
+    the first, for the same words describe both; and the text itself is one of the summands of
+    equation 13, without which the encoder would not see the words.
+
+    Parameters
+    ----------
+    width
+        Of the text's embeddings.
+    video, audio
+        Numbers in a frame of each.
+    length
+        Frames after alignment.
+    k
+        Anchors of each modality.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        video: int,
+        audio: int,
+        *,
+        length: int = 50,
+        k: int = 8,
+        heads: int = 4,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.k = k
+        self.align = nn.ModuleList(CTCAlignment(size, length) for size in (video, audio))
+        self.take = nn.ModuleList(
+            nn.MultiheadAttention(width, heads, dropout, kdim=size, vdim=size, batch_first=True)
+            for size in (video, audio)
+        )
+        self.interact = nn.ModuleList(AnchorAttention(width, heads, dropout) for _ in range(2))
+        self.restore = nn.ModuleList(
+            nn.MultiheadAttention(width, heads, dropout, batch_first=True) for _ in range(2)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, text: torch.Tensor, words: torch.Tensor, video: Modality, audio: Modality
+    ) -> torch.Tensor:
+        """The multimodal embedding, shape (n, L, width).
+
+        Parameters
+        ----------
+        text, words
+            Shapes (n, L, width) and (n, L), False for padding.
+        """
+        anchors, there = [], []
+        for number, modality in enumerate((video, audio)):
+            aligned = self.align[number](*modality)
+            taken = self.take[number](text, aligned, aligned, need_weights=False)[0]
+            with torch.no_grad():
+                scores = reliability(taken, text, words)
+            chosen, places = choose(taken, scores, words, self.k)
+            anchors.append(chosen)
+            there.append(words.gather(1, places))
+        total = text
+        for own, other in ((0, 1), (1, 0)):
+            mixed = self.interact[own](anchors[own], anchors[other], there[other])
+            total = (
+                total
+                + self.restore[own](
+                    text, mixed, mixed, key_padding_mask=~there[own], need_weights=False
+                )[0]
+            )
+        fused: torch.Tensor = self.dropout(self.norm(total))
+        return fused
+
+
+class PlainSum(nn.Module):  # type: ignore[misc]  # torch is not followed
+    """What stands in A-ME's place in the ablation: all frames, none of them selected.
+
+    Each modality is averaged down to the text's length, projected to its width and added.
+    """
+
+    def __init__(self, width: int, video: int, audio: int, *, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.project = nn.ModuleList(nn.Linear(size, width) for size in (video, audio))
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, text: torch.Tensor, words: torch.Tensor, video: Modality, audio: Modality
+    ) -> torch.Tensor:
+        """As :meth:`AnchorEmbedding.forward`."""
+        total = text
+        for project, (frames, _) in zip(self.project, (video, audio), strict=True):
+            pooled = nn.functional.adaptive_avg_pool1d(frames.transpose(1, 2), text.shape[1])
+            total = total + project(pooled.transpose(1, 2))
+        fused: torch.Tensor = self.dropout(self.norm(total))
+        return fused
