@@ -57,6 +57,7 @@ def experiment(config: Config, run: Run) -> Report:
         note = f" Chance is {100.0 / config.made_classes:.0f} %."
         tables.append(_table("made features", made, done, note))
         figures |= {f"made/{arm}": _mean(cells) for arm, cells in done.items()}
+        figures["made/chance"] = 100.0 / config.made_classes
         findings += [
             _compared("made features", made, done, "amess", other)
             for other in config.made_arms

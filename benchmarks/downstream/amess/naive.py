@@ -47,12 +47,13 @@ def aligned(module: Any, frames: torch.Tensor, present: torch.Tensor) -> torch.T
     if len(frames) == places:
         return frames
     states = module.reader(frames.unsqueeze(0))[0][0]
+    shares = states.softmax(1)
     rows = []
     for place in range(places):
         row = torch.zeros(frames.shape[1])
         for step in range(len(frames)):
             if present[step]:
-                row = row + states[step].softmax(0)[place + 1] * frames[step]
+                row = row + shares[step, place + 1] * frames[step]
         rows.append(row)
     return torch.stack(rows)
 
