@@ -65,7 +65,7 @@ def experiment(config: Config, run: Run) -> Report:
         ]
         swept = {k: _swept(config, run, made, done, k) for k in config.sweep}
         if swept:
-            rows = [[k, str(interval([cell["accuracy"] for cell in swept[k]]))] for k in swept]
+            rows = [[k, _said([cell["accuracy"] for cell in swept[k]])] for k in swept]
             tables.append(Table("anchors", "Made features: accuracy by k", ["k", "ACC %"], rows))
             plots["anchors"] = lambda path: _plot(path, swept)
     return Report(tables, findings, plots, figures)
@@ -211,23 +211,29 @@ def _train(
     return {**scores, "valid": max(history.scores), "predicted": predicted}
 
 
+def _said(values: Sequence[float]) -> str:
+    """Mean and interval; of one value there is no interval to state."""
+    return str(interval(values)) if len(values) > 1 else f"{values[0]:.2f}"
+
+
 def _mean(cells: Sequence[dict[str, Any]]) -> float:
     return interval([cell["accuracy"] for cell in cells]).mean
 
 
 def _table(name: str, problem: Problem, done: dict[str, list[dict[str, Any]]], note: str) -> Table:
     rows = [
-        [ARMS[arm], *(str(interval([cell[one] for cell in cells])) for one in MEASURES)]
+        [ARMS[arm], *(_said([cell[one] for cell in cells]) for one in MEASURES)]
         for arm, cells in done.items()
     ]
     train, _, test = problem.splits
     seeds = len(next(iter(done.values())))
+    over = f"Mean and 95 % interval over {seeds} seeds" if seeds > 1 else "One seed"
     return Table(
         name.replace(" ", "_"),
         f"{name}: {len(train):,} training, {len(test):,} test utterances",
         ["model", "ACC %", "F1 %", "P %", "R %"],
         rows,
-        f"Mean and 95 % interval over {seeds} seed(s); F1, P and R are macro.{note}",
+        f"{over}; F1, P and R are macro.{note}",
     )
 
 
