@@ -22,11 +22,12 @@ from benchmarks.downstream.intentionqa.bundles import (
 )
 from benchmarks.downstream.intentionqa.mapping import Lesson, applied, identity, learn
 from benchmarks.downstream.intentionqa.norms import generality, normed
-from benchmarks.downstream.intentionqa.others import answer_by_words, held_places
+from benchmarks.downstream.intentionqa.others import held_places
 from benchmarks.downstream.intentionqa.questions import accuracy, level, read_questions
-from benchmarks.downstream.intentionqa.scoring import Scorer, letters, made_accuracy, score
+from benchmarks.downstream.intentionqa.scoring import Blend, Scorer, letters, made_accuracy, score
 from benchmarks.downstream.intentionqa.titles import cut, name_of
 from benchmarks.downstream.intentionqa.vectors import Vectors
+from benchmarks.downstream.intentionqa.words import Words
 from schema.errors import InputError, UnsuitableFileError, UsageError
 from tests.intentionqa_world import PAIRS, row, write_rows
 from tests.tiny_models import text_model
@@ -47,7 +48,7 @@ class Bags:
 
 
 def answer(scorer: Scorer, questions: Any, vectors: Vectors, pool: Any = None) -> list[str]:
-    return letters(questions, score([scorer], questions, vectors, pool=pool))
+    return letters(questions, score(Blend([scorer]), questions, vectors, pool=pool))
 
 
 def test_questions_with_fewer_than_four_options_do_not_count(tmp_path: Path) -> None:
@@ -156,7 +157,15 @@ def test_readings_and_tasks(tmp_path: Path) -> None:
     assert cut(question).options == options
     assert name_of("Lot (of 3) 4GB Cards, blue") == "Lot Cards"
     assert name_of("64GB") == "64GB"
-    assert answer_by_words([question]) == ["B"]
+    alone = score(Blend((), 1.0), [question], vectors)
+    assert letters([question], alone) == ["B"] and alone[0][0] == 0.0
+
+
+def test_shared_words_count_by_how_rare_they_are() -> None:
+    words = Words(["a red tent", "a red stove", "the red tent", "a red map"])
+    rare, common, both, none = words.shared("red map", ["map", "red", "map red", "tent"])
+    assert both == pytest.approx(1.0) and 1 > rare > common > none == 0
+    assert words.shared("unheard", ["unheard", ""]).tolist() == pytest.approx([1.0, 0.0])
 
 
 def test_a_pool_of_other_heads_makes_answers_independent_of_each_other(tmp_path: Path) -> None:
@@ -234,9 +243,8 @@ def test_the_map_learns_what_bundles_say_and_goes_on_where_it_stopped(tmp_path: 
     made = make_questions(given, seed=0)
 
     def rate(mapping: Any) -> float:
-        return made_accuracy(
-            [Scorer("apart", "pmi", 0.05, mapping)], made, "understanding", vectors
-        )
+        blend = Blend([Scorer("apart", "pmi", 0.05, mapping)])
+        return made_accuracy(blend, made, "understanding", vectors)
 
     def work(name: str, epochs: int = 8) -> Path:
         (tmp_path / name).mkdir(exist_ok=True)
@@ -294,6 +302,7 @@ def test_prompts_ask_as_the_paper_does(tmp_path: Path) -> None:
         ("seeds = 0", "seeds is 0"),
         ("held = 1.0", "held is 1.0"),
         ("temperatures = []", "temperatures are no numbers"),
+        ("words = [-1.0]", "words are no weights"),
         ('temperatures = ["warm"]', "temperatures are no numbers"),
         ('backend = "openai"', "needs the name of a model"),
         ("questions = -1", "below 0"),
@@ -326,7 +335,7 @@ def test_the_small_run_beats_what_is_naive(tmp_path: Path, shared_data: Path) ->
     told = json.loads(written[0].read_text())["tables"]
     found = {cells[0]: cells[1:4] for cells in told["steps"]["rows"]}
     words, cosine = found["shared words (tf-idf)"], found["cosine"]
-    ours = found["PMI with all maps (the scorer)"]
+    ours = found["with all maps (the scorer)"]
     assert ours[0] > cosine[0] + 4 > words[0] + 4 and ours[0] > 70
     assert ours[2] > 85 and min(words[0], words[2]) > 40
     asked = {cells[0]: cells[-3:] for cells in told["backend"]["rows"]}

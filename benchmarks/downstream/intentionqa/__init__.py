@@ -7,7 +7,8 @@
 ``mapping``     a linear map of the vectors, learnt on bundles
 ``scoring``     the scorer
 ``titles``      titles cut to what names a product
-``others``      words in common, and the shipped critic, to compare with
+``words``       the words that question and option share
+``others``      the shipped critic, to compare with
 ``answering``   a backend that is asked as in MIND's appendix E
 ``ablations``   MIND's ablations as training sets for a student
 ``steps``       what is done one after another to MiniLM's cosine
@@ -34,6 +35,7 @@ class Config:
     bundles: int
     held: float
     temperatures: tuple[float, ...]
+    words: tuple[float, ...]
     epochs: int
     patience: int
     batch: int
@@ -99,6 +101,10 @@ def _check(config: Config) -> None:
         isinstance(value, float) and value > 0 for value in config.temperatures
     ):
         raise UsageError("temperatures are no numbers above 0", fix="such as [0.05, 0.1]")
+    if not config.words or not all(
+        isinstance(value, float) and value >= 0 for value in config.words
+    ):
+        raise UsageError("words are no weights of 0.0 or more", fix="such as [0.0, 0.3]")
     if min(config.questions, config.bundles) < 0:
         raise UsageError("questions or bundles is below 0", fix="use 0 for all")
     if config.backend and not config.model:

@@ -1,4 +1,4 @@
-"""Judges to compare with: words in common, and the critic that comes with IntentKG."""
+"""The critic that comes with IntentKG, to compare with."""
 
 from __future__ import annotations
 
@@ -7,34 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.downstream.intentionqa.questions import Question
-from benchmarks.downstream.intentionqa.scoring import head_of
 from benchmarks.learning.corpora import held_out, pair_key
 from generation.critic import Assertion, load_critic
 from ingest.intentions.folkscope import RESIDUAL
 from ingest.intentions.sentences import read_sentence
-
-
-def answer_by_words(questions: Sequence[Question]) -> list[str]:
-    """Answer by the words that question and option share, weighted by tf-idf.
-
-    Returns
-    -------
-    list of str
-        Letters; the first option where no option shares a word.
-    """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    heads = [" ".join(head_of(question)) for question in questions]
-    options = [text for question in questions for text in question.options.values()]
-    weigh = TfidfVectorizer(sublinear_tf=True, stop_words="english").fit([*heads, *options])
-    asked, offered = weigh.transform(heads), weigh.transform(options)
-    letters, place = [], 0
-    for row, question in enumerate(questions):
-        end = place + len(question.options)
-        shared = (offered[place:end] @ asked[row].T).toarray().ravel()
-        letters.append(list(question.options)[int(shared.argmax())])
-        place = end
-    return letters
 
 
 def held_places(questions: Sequence[Question]) -> list[int]:

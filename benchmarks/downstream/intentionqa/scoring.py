@@ -15,6 +15,7 @@ from benchmarks.downstream.intentionqa.mapping import Mapping, identity
 from benchmarks.downstream.intentionqa.norms import Norm, normed
 from benchmarks.downstream.intentionqa.questions import Question, Task
 from benchmarks.downstream.intentionqa.vectors import Vectors, unit
+from benchmarks.downstream.intentionqa.words import Words
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -112,23 +113,70 @@ def head_of(question: Question) -> Head:
     return question.products[0], question.intention
 
 
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """Several scorers with the same say, and the words that head and option share.
+
+    Attributes
+    ----------
+    scorers
+        None: words alone.
+    words
+        Weight of the words' cosine beside the scorers' mean.
+    """
+
+    scorers: Sequence[Scorer]
+    words: float = 0.0
+
+    def totals(
+        self,
+        heads: Sequence[Head],
+        options: Sequence[Sequence[str]],
+        pool: Sequence[Head],
+        task: Task,
+        vectors: Vectors,
+        corpus: Sequence[str] | None = None,
+    ) -> list[Array]:
+        """Score each head's options; see :meth:`Scorer.scores`.
+
+        Parameters
+        ----------
+        corpus
+            Texts where the rarity of words is counted; default: heads and options.
+        """
+        found = [np.zeros(len(texts), np.float32) for texts in options]
+        for one in self.scorers:
+            for total, part in zip(
+                found, one.scores(heads, options, pool, task, vectors), strict=True
+            ):
+                total += part / len(self.scorers)
+        if self.words:
+            asked = [" ".join(head) for head in heads]
+            own = [*asked, *(text for texts in options for text in texts)]
+            words = Words(own if corpus is None else corpus)
+            for total, text, texts in zip(found, asked, options, strict=True):
+                total += self.words * words.shared(text, texts)
+        return found
+
+
 def score(
-    scorers: Sequence[Scorer],
+    blend: Blend,
     questions: Sequence[Question],
     vectors: Vectors,
     *,
     pool: Sequence[Head] | None = None,
+    corpus: Sequence[str] | None = None,
 ) -> list[list[float]]:
-    """Score the options of questions of one task, by several scorers added up.
+    """Score the options of questions of one task.
 
     Parameters
     ----------
-    scorers
-        How; each has the same say.
+    blend
+        How.
     questions
         All of one task.
-    pool
-        Default: the heads of `questions` themselves. No label is looked at, but then a question's
+    pool, corpus
+        Default: the texts of `questions` themselves. No label is looked at, but then a question's
         answer depends on which others are asked.
 
     Returns
@@ -139,8 +187,8 @@ def score(
     heads = [head_of(question) for question in questions]
     options = [list(question.options.values()) for question in questions]
     others = heads if pool is None else pool
-    parts = [one.scores(heads, options, others, questions[0].task, vectors) for one in scorers]
-    return [sum(rows).tolist() for rows in zip(*parts, strict=True)]
+    totals = blend.totals(heads, options, others, questions[0].task, vectors, corpus)
+    return [row.tolist() for row in totals]
 
 
 def letters(questions: Sequence[Question], scores: Sequence[Sequence[float]]) -> list[str]:
@@ -164,9 +212,7 @@ def bundle_heads(bundles: Sequence[Bundle], task: Task) -> list[Head]:
     return [(bundle.titles[0], bundle.intent) for bundle in bundles]
 
 
-def made_accuracy(
-    scorers: Sequence[Scorer], made: Sequence[Made], task: Task, vectors: Vectors
-) -> float:
+def made_accuracy(blend: Blend, made: Sequence[Made], task: Task, vectors: Vectors) -> float:
     """Accuracy in percent on questions made of bundles, whose heads are the pool.
 
     A tie is no answer: the right option stands first here.
@@ -180,6 +226,5 @@ def made_accuracy(
         else:
             heads.append((one.titles[0], one.intent))
             options.append([one.titles[1], *(title for title, _ in one.others)])
-    parts = [one.scores(heads, options, heads, task, vectors) for one in scorers]
-    totals = [sum(rows) for rows in zip(*parts, strict=True)]
+    totals = blend.totals(heads, options, heads, task, vectors)
     return 100.0 * float(np.mean([row[0] > row[1:].max() for row in totals]))

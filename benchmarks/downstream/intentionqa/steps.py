@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.downstream.intentionqa.mapping import Mapping as Mapped
 from benchmarks.downstream.intentionqa.norms import Norm
-from benchmarks.downstream.intentionqa.scoring import READINGS, Reading, Scorer
+from benchmarks.downstream.intentionqa.scoring import READINGS, Blend, Reading, Scorer
 
 type Tried = Mapping[str, Any]
 """Accuracies by task and setting, and of how many bundles."""
@@ -34,6 +34,8 @@ class Step:
     blended
         Whether all chosen settings are added up; else only the best of those that read both
         texts joined.
+    words
+        Whether shared words have the weight that was chosen.
     bundled
         Whether the pool is BundleRec's pairs; else that of the questions.
     cut
@@ -43,19 +45,18 @@ class Step:
     name: str
     norm: Norm
     blended: bool = False
+    words: bool = False
     bundled: bool = False
     cut: bool = False
 
-    def scorers(self, tried: Tried) -> dict[str, list[Scorer]]:
-        """Give the step's scorers for each task."""
-        if self.blended:
-            chosen = kept(tried)
-        else:
-            chosen = {task: [_best_joined(found)] for task, found in tried["accuracy"].items()}
-        return {
-            task: [Scorer(reading, self.norm, temperature) for reading, temperature in settings]
-            for task, settings in chosen.items()
-        }
+    def blends(self, tried: Tried) -> dict[str, Blend]:
+        """Give the step's way to score for each task."""
+        found = {}
+        for task, accuracies in tried["accuracy"].items():
+            settings = kept(tried)[task] if self.blended else [_best_joined(accuracies)]
+            scorers = [Scorer(reading, self.norm, temperature) for reading, temperature in settings]
+            found[task] = Blend(scorers, word_weight(tried, task) if self.words else 0.0)
+        return found
 
 
 FROZEN = (
@@ -65,7 +66,8 @@ FROZEN = (
     Step("PMI", "pmi"),
     Step("PMI, blended", "pmi", blended=True),
     Step("the same, titles cut", "pmi", blended=True, cut=True),
-    Step("the same, pool of bundles", "pmi", blended=True, bundled=True),
+    Step("PMI, blended, and words", "pmi", blended=True, words=True),
+    Step("the same, pool of bundles", "pmi", blended=True, words=True, bundled=True),
 )
 
 
@@ -80,6 +82,12 @@ def kept(tried: Tried) -> Chosen:
         error = math.sqrt(best * (100.0 - best) / tried["bundles"])
         found[task] = [_setting(key) for key, value in accuracies.items() if value >= best - error]
     return found
+
+
+def word_weight(tried: Tried, task: str) -> float:
+    """Take the weight of shared words that did best; the smallest of equals."""
+    accuracies = tried["words"][task]
+    return float(max(accuracies, key=lambda weight: (accuracies[weight], -float(weight))))
 
 
 def scorers_of(settings: Sequence[Setting], found: Mapped) -> list[Scorer]:

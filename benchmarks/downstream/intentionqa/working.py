@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from benchmarks.downstream.intentionqa.answering import ask
 from benchmarks.downstream.intentionqa.bundles import Bundle, make_questions, read_bundles
 from benchmarks.downstream.intentionqa.mapping import Mapping as Mapped
 from benchmarks.downstream.intentionqa.mapping import identity
-from benchmarks.downstream.intentionqa.others import answer_by_words, held_places, judged
+from benchmarks.downstream.intentionqa.others import held_places, judged
 from benchmarks.downstream.intentionqa.questions import (
     FILES,
     Questions,
@@ -26,6 +26,7 @@ from benchmarks.downstream.intentionqa.questions import (
 )
 from benchmarks.downstream.intentionqa.scoring import (
     READINGS,
+    Blend,
     Head,
     Scorer,
     bundle_heads,
@@ -33,7 +34,7 @@ from benchmarks.downstream.intentionqa.scoring import (
     made_accuracy,
     score,
 )
-from benchmarks.downstream.intentionqa.steps import FROZEN, Tried, kept, scorers_of
+from benchmarks.downstream.intentionqa.steps import FROZEN, Tried, kept, scorers_of, word_weight
 from benchmarks.downstream.intentionqa.titles import cut
 from benchmarks.downstream.intentionqa.vectors import Vectors
 from generation.backends import open_backend
@@ -92,20 +93,31 @@ class Work:
         accuracy = {
             task: {
                 f"{reading}/{temperature}": made_accuracy(
-                    [Scorer(reading, "pmi", temperature, found)], made, task, self.vectors
+                    Blend([Scorer(reading, "pmi", temperature, found)]), made, task, self.vectors
                 )
                 for reading in READINGS
                 for temperature in self.config.temperatures
             }
             for task in TASKS
         }
-        return {"accuracy": accuracy, "bundles": len(self.bundles[1])}
+        tried = {"accuracy": accuracy, "bundles": len(self.bundles[1])}
+        words = {
+            task: {
+                str(weight): made_accuracy(
+                    Blend(scorers_of(settings, found), weight), made, task, self.vectors
+                )
+                for weight in self.config.words
+            }
+            for task in TASKS
+            for settings in [kept(tried)[task]]
+        }
+        return {**tried, "words": words}
 
     def frozen(self, tried: Tried) -> dict[str, Letters]:
         """Answer by the steps that learn nothing."""
         found = {}
         for step in FROZEN:
-            scores = self._scores(step.scorers(tried), bundled=step.bundled, short=step.cut)
+            scores = self._scores(step.blends(tried), bundled=step.bundled, short=step.cut)
             found[step.name] = {
                 name: letters(file.questions, scores[name]) for name, file in self.files.items()
             }
@@ -121,7 +133,7 @@ class Work:
             mapping.Lesson(config.contrast, config.nearness, schedule),
             lambda found: (
                 sum(
-                    made_accuracy(scorers_of(before[task], found), made, task, self.vectors)
+                    made_accuracy(Blend(scorers_of(before[task], found)), made, task, self.vectors)
                     for task in TASKS
                 )
                 / len(TASKS)
@@ -133,16 +145,20 @@ class Work:
         )
         found = mapping.applied(change)
         anew = self.choose(found)
-        scorers = {task: scorers_of(settings, found) for task, settings in kept(anew).items()}
+        blends = {
+            task: Blend(scorers_of(settings, found), word_weight(anew, task))
+            for task, settings in kept(anew).items()
+        }
         return {
             "tried": anew,
-            "questions": self._scores(scorers, bundled=False),
-            "bundles": self._scores(scorers, bundled=True),
+            "questions": self._scores(blends, bundled=False),
+            "bundles": self._scores(blends, bundled=True),
         }
 
     def by_words(self) -> Letters:
         """Answer by the words that question and option share (tf-idf)."""
-        return {name: answer_by_words(file.questions) for name, file in self.files.items()}
+        found = self._scores(dict.fromkeys(TASKS, Blend((), 1.0)), bundled=False)
+        return {name: letters(file.questions, found[name]) for name, file in self.files.items()}
 
     def critic(self) -> dict[str, Any]:
         """Let the shipped critic answer understanding, on pairs that it did not learn from."""
@@ -178,17 +194,18 @@ class Work:
         )
         return {"letters": list(answers.letters), "failed": answers.failed}
 
-    def _scores(
-        self, scorers: Mapping[str, Sequence[Scorer]], *, bundled: bool, short: bool = False
-    ) -> Scores:
+    def _scores(self, blends: Mapping[str, Blend], *, bundled: bool, short: bool = False) -> Scores:
         found: Scores = {}
         for name, file in self.files.items():
             task = FILES[name][0]
             pool: list[Head] | None = None
+            corpus: list[str] | None = None
             if bundled:
-                pool = bundle_heads([*self.bundles[0], *self.bundles[1]], task)
+                every = [*self.bundles[0], *self.bundles[1]]
+                pool = bundle_heads(every, task)
+                corpus = [text for one in every for text in (one.intent, *one.titles)]
             asked = [cut(one) for one in file.questions] if short else file.questions
-            found[name] = score(scorers[task], asked, self.vectors, pool=pool)
+            found[name] = score(blends[task], asked, self.vectors, pool=pool, corpus=corpus)
         return found
 
     def _made(self) -> list[Any]:
