@@ -5,12 +5,6 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-for name in ("COLUMNS", "LINES"):  # readline sets them, for a screen that is not there
-    os.environ.pop(name, None)
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Processes side by side that each take all cores wait for one another.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import pytest
 from hypothesis import settings
 
@@ -20,6 +14,12 @@ if TYPE_CHECKING:
     from tests.neo4j_world import OwnServer
     from tests.servers import Server
     from tests.servers.vllm_openai import VllmServer
+
+for name in ("COLUMNS", "LINES"):  # readline sets them, for a screen that is not there
+    os.environ.pop(name, None)
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Processes side by side that each take all cores wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A shared machine may pause at any moment: slowness is pytest-timeout's business.
 settings.register_profile("shared", deadline=None)

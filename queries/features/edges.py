@@ -72,7 +72,11 @@ def asked_table(ids: Sequence[str], without: Sequence[str | None] | None = None)
             raise UsageError(f"id {place} is {name!r}, not text", fix="give ids as text")
     nothing = [None] * len(ids) if without is None else list(without)
     return pa.table(
-        [pa.array(list(range(len(ids))), pa.int32()), pa.array(ids), pa.array(nothing, pa.string())],
+        [
+            pa.array(list(range(len(ids))), pa.int32()),
+            pa.array(ids),
+            pa.array(nothing, pa.string()),
+        ],
         schema=ASKED,
     )
 

@@ -1,0 +1,198 @@
+"""Sarcasm: the benchmark at its small size, posts of one's own, bad rows, a run that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from benchmarks.downstream import harness
+from benchmarks.downstream.sarcasm.data import limited, read_jsonl, read_twitter
+from benchmarks.downstream.sarcasm.inputs import ARMS, of_another
+from queries.features import OWN, Retrieved
+from schema.errors import InputError, UsageError
+
+CLASSES = ("plain", "sarcastic")
+OWN_POSTS = """
+posts = "posts.jsonl"
+classes = ["plain", "sarcastic"]
+positive = "sarcastic"
+relations = ["xReact"]
+k = 1
+seeds = 1
+batch = 8
+"""
+
+
+def rows(count: int = 40) -> list[dict[str, Any]]:
+    good = ["what a lovely dinner we had", "so proud of my little sister", "thanks for coming"]
+    bad = ["oh great another monday", "wow i just love waiting in line", "yeah right, so funny"]
+    return [
+        {
+            "text": f"{(good, bad)[n % 2][n % 3]} {n}",
+            "image": ("table food plate", "road cars rain")[n % 2],
+            "label": CLASSES[n % 2],
+        }
+        for n in range(count)
+    ]
+
+
+def write(file: Path, found: list[dict[str, Any]]) -> Path:
+    file.write_bytes(b"\n".join(orjson.dumps(row) for row in found) + b"\n")
+    return file
+
+
+def own(folder: Path, config: str = OWN_POSTS, found: list[dict[str, Any]] | None = None) -> Path:
+    write(folder / "posts.jsonl", rows() if found is None else found)
+    (folder / "own.toml").write_text(config, encoding="utf-8")
+    return folder / "own.toml"
+
+
+def test_the_small_size_learns_and_is_done_once(shared_data: Path, tmp_path: Path) -> None:
+    report, written = harness.execute("sarcasm", out=tmp_path, data=shared_data, quick=True)
+    stored = orjson.loads(written[0].read_bytes())
+    for name in ("hashtag", "human", "mmsd2"):
+        # Of any constant answer and of a coin, the macro of the two classes is at most 50.
+        best = max(report.figures[f"{name}/{arm}"]["accuracy"] for arm in ARMS)
+        assert best > report.figures[f"{name}/naive"]["accuracy"] + 1
+        assert len(stored["tables"][name]["rows"]) == len(ARMS) + 1
+        assert len(stored["tables"][f"{name}-differences"]["rows"]) == 5
+    assert len(report.findings) == 3
+    assert (tmp_path / "f1.svg").stat().st_size > 1_000
+    cells = {file: file.stat().st_mtime_ns for file in (tmp_path / "cells").rglob("*.json")}
+    assert len(cells) == 2 * len(ARMS)
+    again, _ = harness.execute("sarcasm", out=tmp_path, data=shared_data, quick=True)
+    assert again.to_dict() == report.to_dict()
+    assert {file: file.stat().st_mtime_ns for file in cells} == cells
+
+
+def test_the_published_posts(shared_data: Path) -> None:
+    posts = read_twitter(shared_data / "twitter_sarcasm" / "mmsd_24635.tsv.gz")
+    assert len(posts.rows) == 24_635
+    tested = posts.rows[posts.part("test")]
+    positives = {
+        name: sum(row.labels[name] for row in tested) for name in ("hashtag", "human", "mmsd2")
+    }
+    assert positives == {"hashtag": 1_005, "human": 959, "mmsd2": 1_037}
+    some = limited(posts, {"train": 50, "valid": 20, "test": 0}, seed=3)
+    assert [some.part(name).stop for name in ("train", "valid", "test")] == [50, 70, 70 + 2_409]
+    assert some == limited(posts, {"train": 50, "valid": 20, "test": 0}, seed=3)
+
+
+def test_another_posts_intentions() -> None:
+    places = np.array([[0, 1], [2, -1], [-1, -1], [3, 4]], np.int32)
+    empty = np.full(places.shape, None, object)
+    found = Retrieved(
+        list("abcd"),
+        list("vwxyz"),
+        list("vwxyz"),
+        np.eye(5, dtype=np.float32),
+        places,
+        np.ones(places.shape, np.float32),
+        empty,
+        np.array([OWN, OWN, 0, OWN], np.int8),
+        np.full(4, np.datetime64("NaT"), "datetime64[us]"),
+    )
+    for seed in range(20):
+        given = of_another(found, seed)
+        assert sorted(given.sentences()) == sorted(found.sentences())
+        assert all(a != b for a, b in zip(given.sentences(), found.sentences(), strict=True))
+
+
+def test_posts_of_ones_own_and_a_stopped_run_ends_alike(tmp_path: Path) -> None:
+    config = own(tmp_path)
+    whole, _ = harness.execute("sarcasm", out=tmp_path / "whole", data=tmp_path, config=config)
+    code = (
+        "import sys; from pathlib import Path; from benchmarks.downstream import harness\n"
+        "out, data, config = map(Path, sys.argv[1:])\n"
+        "harness.execute('sarcasm', out=out, data=data, config=config)"
+    )
+    cut = tmp_path / "cut"
+    words = [sys.executable, "-c", code, str(cut), str(tmp_path), str(config)]
+    process = subprocess.Popen(words, cwd=Path(__file__).parents[1])
+    # It is killed in the midst of a cell, with a checkpoint of it on the disk.
+    while process.poll() is None and not list(cut.rglob("checkpoint.pt")):
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert len(list((cut / "cells").rglob("*.json"))) < len(ARMS)
+    resumed, _ = harness.execute("sarcasm", out=cut, data=tmp_path, config=config)
+    assert resumed.to_dict() == whole.to_dict()
+    assert "label" in {table.name for table in whole.tables}
+
+
+def test_the_backbone_is_tuned_with_what_stands_beside(tmp_path: Path) -> None:
+    config = own(
+        tmp_path,
+        OWN_POSTS + 'way = "tuned"\ntrained_layers = 1\nepochs = 3\nrate = 1e-3\nmax_tokens = 32',
+    )
+    report, _ = harness.execute("sarcasm", out=tmp_path / "out", data=tmp_path, config=config)
+    assert report.figures["label/text"]["accuracy"] > report.figures["label/naive"]["accuracy"]
+
+
+def test_a_graph_without_intentions_leaves_text(tmp_path: Path) -> None:
+    from kg.directory import Directory
+
+    Directory.create(tmp_path / "empty.kg")
+    plain = [{**row, "image": None} for row in rows()]
+    config = own(tmp_path, OWN_POSTS + f'graph = "{tmp_path / "empty.kg"}"', plain)
+    report, _ = harness.execute("sarcasm", out=tmp_path / "out", data=tmp_path, config=config)
+    assert "no intention for any post" in report.findings[0]
+    assert [row[0] for row in report.tables[0].rows] == ["Text", "most frequent class"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label": "funny"}, r"row 3: label 'funny' is not in the set"),
+        ({"label": None}, r"row 3: label '' is not in the set"),
+        ({"text": " "}, r"row 3: no text"),
+        ({"text": 7}, r"row 3: text is not text"),
+        ({"image": ["a"]}, r"row 3: image is not text"),
+        ({"split": "dev"}, r"row 3: no split 'dev'"),
+        ({"split": "train"}, r"39 row\(s\) name no split"),
+        ({"id": "1"}, r"row 3: id '1' for the second time"),
+    ],
+)
+def test_a_bad_row(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    found = rows()
+    found[2] |= change
+    file = write(tmp_path / "posts.jsonl", found)
+    with pytest.raises(InputError, match=message) as raised:
+        read_jsonl(file, CLASSES, "sarcastic")
+    assert "posts.jsonl" in str(raised.value)
+    assert raised.value.fix
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    file = tmp_path / "posts.jsonl"
+    file.write_text("[1]\n", encoding="utf-8")
+    with pytest.raises(InputError, match="row 1: not a JSON object"):
+        read_jsonl(file, CLASSES, "sarcastic")
+    file.write_text("{\n", encoding="utf-8")
+    with pytest.raises(InputError, match="row 1: not JSON"):
+        read_jsonl(file, CLASSES, "sarcastic")
+    one = [row for row in rows() if row["label"] == "plain"] + [rows()[1]]
+    with pytest.raises(InputError, match="class 'sarcastic' has 1 training example"):
+        read_jsonl(write(file, one), CLASSES, "sarcastic")
+    with pytest.raises(InputError, match="has no valid posts"):
+        read_jsonl(write(file, rows(4)), CLASSES, "sarcastic")
+    with pytest.raises(InputError, match="positive = 'x'"):
+        read_jsonl(write(file, rows()), CLASSES, "x")
+
+
+def test_settings_that_do_not_fit(tmp_path: Path) -> None:
+    config = own(tmp_path, OWN_POSTS + 'backbone = "bert-base-uncased"')
+    with pytest.raises(UsageError, match="would not be used"):
+        harness.execute("sarcasm", out=tmp_path / "a", data=tmp_path, config=config)
+    config = own(tmp_path, OWN_POSTS + 'graph = "nowhere"')
+    with pytest.raises(UsageError, match="is no knowledge base"):
+        harness.execute("sarcasm", out=tmp_path / "b", data=tmp_path, config=config)
