@@ -59,10 +59,14 @@ def own(folder: Path, config: str = OWN_POSTS, found: list[dict[str, Any]] | Non
 def test_the_small_size_learns_and_is_done_once(shared_data: Path, tmp_path: Path) -> None:
     report, written = harness.execute("sarcasm", out=tmp_path, data=shared_data, quick=True)
     stored = orjson.loads(written[0].read_bytes())
-    for name in ("hashtag", "human", "mmsd2"):
-        # Of any constant answer and of a coin, the macro of the two classes is at most 50.
-        best = max(report.figures[f"{name}/{arm}"]["accuracy"] for arm in ARMS)
-        assert best > report.figures[f"{name}/naive"]["accuracy"] + 1
+    labellings = ("hashtag", "human", "mmsd2")
+    gained = [
+        report.figures[f"{name}/text"]["accuracy"] - report.figures[f"{name}/naive"]["accuracy"]
+        for name in labellings
+    ]
+    # One arm over all labellings: the best of several would beat the naive one by chance.
+    assert np.mean(gained) > 2
+    for name in labellings:
         assert len(stored["tables"][name]["rows"]) == len(ARMS) + 1
         assert len(stored["tables"][f"{name}-differences"]["rows"]) == 5
     assert len(report.findings) == 3
@@ -108,7 +112,8 @@ def test_another_posts_intentions() -> None:
 
 
 def test_posts_of_ones_own_and_a_stopped_run_ends_alike(tmp_path: Path) -> None:
-    config = own(tmp_path)
+    # Long enough that the process is killed in the midst of training.
+    config = own(tmp_path, OWN_POSTS + "epochs = 60\npatience = 60")
     whole, _ = harness.execute("sarcasm", out=tmp_path / "whole", data=tmp_path, config=config)
     code = (
         "import sys; from pathlib import Path; from benchmarks.downstream import harness\n"
@@ -118,11 +123,11 @@ def test_posts_of_ones_own_and_a_stopped_run_ends_alike(tmp_path: Path) -> None:
     cut = tmp_path / "cut"
     words = [sys.executable, "-c", code, str(cut), str(tmp_path), str(config)]
     process = subprocess.Popen(words, cwd=Path(__file__).parents[1])
-    # It is killed in the midst of a cell, with a checkpoint of it on the disk.
     while process.poll() is None and not list(cut.rglob("checkpoint.pt")):
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
+    assert list(cut.rglob("checkpoint.pt"))
     assert len(list((cut / "cells").rglob("*.json"))) < len(ARMS)
     resumed, _ = harness.execute("sarcasm", out=cut, data=tmp_path, config=config)
     assert resumed.to_dict() == whole.to_dict()
