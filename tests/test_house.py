@@ -143,6 +143,10 @@ def test_pins_carry_no_addresses() -> None:
     assert not (ROOT / "uv.lock").exists()
 
 
+# The reader of published feature files, whose unpickler knows arrays only (test_bench_amess.py).
+RESTRICTED = ROOT / "benchmarks" / "downstream" / "amess" / "features.py"
+
+
 def test_every_open_names_an_encoding_and_nothing_pickles() -> None:
     """cp1252 crashes and pickles that run code are kept out by construction."""
     offences = []
@@ -152,7 +156,7 @@ def test_every_open_names_an_encoding_and_nothing_pickles() -> None:
             for node in ast.walk(tree):
                 if isinstance(node, ast.Import | ast.ImportFrom):
                     modules = {a.name for a in node.names} | {getattr(node, "module", None)}
-                    if "pickle" in modules:
+                    if "pickle" in modules and file != RESTRICTED:
                         offences.append(f"{file}:{node.lineno} pickle")
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                     keywords = {k.arg for k in node.keywords}

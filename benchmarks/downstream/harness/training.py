@@ -206,17 +206,15 @@ def _keep(
 
 
 def _kept(file: Path) -> dict[str, Any] | None:
-    import pickle
-
     import torch
 
     if not file.exists():
         return None
     try:
         kept: dict[str, Any] = torch.load(file, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # a damaged file may raise anything
         raise CorruptError(
-            f"{file} cannot be read: {str(error).splitlines()[0]:.100}",
+            f"{file} cannot be read: {(str(error).splitlines() or [type(error).__name__])[0]:.100}",
             fix="remove it, and run again",
         ) from None
     return kept
