@@ -112,7 +112,7 @@ def test_a_kept_result_that_is_damaged(tmp_path: Path) -> None:
 
 def test_data_that_is_not_there(tmp_path: Path) -> None:
     run = Run(tmp_path / "out", Config(1, 1.0, ("text",)), data=tmp_path)
-    with pytest.raises(InputError, match=r"there is no .*mintrec") as raised:
+    with pytest.raises(InputError, match=r"mintrec.*: it is not there") as raised:
         run.data("mintrec", "train.tsv")
     assert "--data DIR" in str(raised.value.fix)
 

@@ -174,7 +174,7 @@ def test_quotes_that_csv_does_not_take(tmp_path: Path) -> None:
     [
         ("a.jsonl", '{"head_id": "x", "relation": "xWant"}', "row 1: no text", 1),
         ("a.jsonl", '\n{"head_id": "x", "relation": "wnts", "text": "y"}', "row 2: ", 2),
-        ("a.jsonl", "{", "row 1 is no JSON", 1),
+        ("a.jsonl", "{", "row 1: is no JSON", 1),
         ("a.jsonl", "[1]", "no head_id and no relation and no text", 1),
         ("a.jsonl", "", "has no rows", None),
         ("a.csv", "head_id,relation,text\nx,xWant,\n", "row 2: no text", 2),

@@ -147,7 +147,7 @@ def _plain(name: str) -> str:
 def _read(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         raise UnsuitableFileError(
-            f"{path} is missing", file=str(path), fix="name the folder of Open English WordNet"
+            "is missing", file=str(path), fix="name the folder of Open English WordNet"
         )
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))

@@ -139,7 +139,7 @@ def read(files: Sequence[Path]) -> Votes:
                 found = Votes(PROTOCOLS[known.protocol], refused=earlier)
             elif known.protocol != found.protocol.name:
                 raise UnsuitableFileError(
-                    f"{file}: a task of the protocol {known.protocol}, after tasks of "
+                    f"a task of the protocol {known.protocol}, after tasks of "
                     f"{found.protocol.name}",
                     file=str(file),
                     row=row,
@@ -163,20 +163,20 @@ def read(files: Sequence[Path]) -> Votes:
 def _load(file: Path) -> list[Any]:
     if not file.is_file():
         raise UnsuitableFileError(
-            f"{file}: there is no such file", file=str(file), fix="name Label Studio's export"
+            "there is no such file", file=str(file), fix="name Label Studio's export"
         )
     try:
         found = orjson.loads(file.read_bytes())
     except orjson.JSONDecodeError as error:
         raise UnsuitableFileError(
-            f"{file} is no JSON: {error}",
+            f"is no JSON: {error}",
             file=str(file),
             fix="choose JSON when you export from Label Studio, not CSV or JSON-MIN",
         ) from None
     whole = isinstance(found, list) and all(isinstance(t, dict) and "data" in t for t in found)
     if not whole:
         raise UnsuitableFileError(
-            f"{file} is not what Label Studio exports as JSON: no list of tasks with their data",
+            "is not what Label Studio exports as JSON: no list of tasks with their data",
             file=str(file),
             fix="choose JSON when you export from Label Studio, not JSON-MIN",
         )

@@ -130,7 +130,7 @@ def bring_in(
 
     if not file.is_file():
         raise UnsuitableFileError(
-            f"{file}: there is no such file", file=str(file), fix="name a file of is-a counts"
+            "there is no such file", file=str(file), fix="name a file of is-a counts"
         )
     folder = cache or _cache()
     folder.mkdir(parents=True, exist_ok=True)
@@ -152,7 +152,7 @@ def bring_in(
             if "gzip" not in str(error).lower():
                 raise
             raise InputError(
-                f"{file}: it is no whole gzip file",
+                "it is no whole gzip file",
                 file=str(file),
                 fix="fetch it again, or unpack it and name what comes out",
             ) from error
@@ -184,7 +184,7 @@ def _read(file: Path, layout: Layout | None, scratch: Path, report: Progress) ->
         if not usable:
             such = f", such as {refused.examples[0]!r}" if refused.examples else ""
             raise InputError(
-                f"{file}: none of its {refused.total:,} rows can be used{such}",
+                f"none of its {refused.total:,} rows can be used{such}",
                 file=str(file),
                 fix="each row is two names and a count above zero, parted by tabs",
             )
@@ -243,7 +243,7 @@ def _sniff(connection: duckdb.DuckDBPyConnection, file: Path) -> Layout:
     if second > _CLEAR * first:
         return "probase"
     raise UnsuitableFileError(
-        f"{file}: it does not show which column holds the concepts ({first:,} different names in "
+        f"it does not show which column holds the concepts ({first:,} different names in "
         f"the first, {second:,} in the second)",
         file=str(file),
         fix="--format probase (concept, instance, count) or --format hearst (instance first)",

@@ -69,7 +69,7 @@ def check_classes(labels: Sequence[int], names: Sequence[str], where: str) -> No
         counts[label] += 1
     if few := [name for name, count in zip(names, counts, strict=True) if count < 2]:
         raise InputError(
-            f"{where}: class {few[0]!r} has {counts[names.index(few[0])]} training example(s)",
+            f"class {few[0]!r} has {counts[names.index(few[0])]} training example(s)",
             file=where,
             fix="give each class two examples or more, or take the class out",
         )

@@ -79,7 +79,7 @@ class Run:
         path = self._data.joinpath(*parts)
         if not path.exists():
             raise InputError(
-                f"there is no {path}",
+                "it is not there",
                 file=str(path),
                 fix="name the folder that holds the data sets: --data DIR",
             )

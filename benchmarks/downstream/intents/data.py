@@ -101,7 +101,7 @@ def read_utterances(
         lacking = [name for name in (text, label, *parts) if name not in (rows.fieldnames or ())]
         if lacking:
             raise InputError(
-                f"{file} has no column {', '.join(lacking)}",
+                f"has no column {', '.join(lacking)}",
                 file=str(file),
                 fix="take the file as it was published",
             )
@@ -109,14 +109,14 @@ def read_utterances(
             for name in (text, label):
                 if not (row[name] or "").strip():
                     raise InputError(
-                        f"{file}, row {number}: no {name}",
+                        f"no {name}",
                         file=str(file),
                         row=number,
                         fix="fill it in, or take the row out",
                     )
             if classes is not None and row[label] not in classes:
                 raise InputError(
-                    f"{file}, row {number}: no training example is labelled {row[label]!r}",
+                    f"no training example is labelled {row[label]!r}",
                     file=str(file),
                     row=number,
                     fix=f"labels are: {', '.join(classes)}",

@@ -88,7 +88,7 @@ def read_twitter(file: Path) -> Posts:
         rows = csv.DictReader(lines, delimiter="\t")
         if lacking := [name for name in _COLUMNS if name not in (rows.fieldnames or ())]:
             raise InputError(
-                f"{file} has no column {', '.join(lacking)}",
+                f"has no column {', '.join(lacking)}",
                 file=str(file),
                 fix="take the file as it was published",
             )
@@ -152,7 +152,7 @@ def read_jsonl(file: Path, classes: Sequence[str], positive: str) -> Posts:
         found = _split(found)
     elif unsplit := [row for row in found if not row.split]:
         raise InputError(
-            f"{file}: {len(unsplit)} row(s) name no split, others do",
+            f"{len(unsplit)} row(s) name no split, others do",
             file=str(file),
             fix="give every row a split, or none",
         )
@@ -203,7 +203,7 @@ def _label(label: str | None, classes: Sequence[str], file: Path, number: int) -
 
 
 def _wrong(file: Path, number: int, what: str, fix: str) -> InputError:
-    return InputError(f"{file}, row {number}: {what}", file=str(file), row=number, fix=fix)
+    return InputError(what, file=str(file), row=number, fix=fix)
 
 
 def _split(rows: list[Post]) -> list[Post]:
@@ -231,7 +231,7 @@ def _checked(
     for split in SPLITS:
         if not any(row.split == split for row in rows):
             raise InputError(
-                f"{file} has no {split} posts", file=str(file), fix="give more posts, or splits"
+                f"has no {split} posts", file=str(file), fix="give more posts, or splits"
             )
     for name in sets:
         learnt = [row.labels[name] for row in rows if row.split == "train"]

@@ -70,7 +70,7 @@ def from_file(name: str, file: Path) -> Texts:
     """
     if not file.is_file():
         what = "a directory" if file.is_dir() else "there is no such file"
-        raise UnsuitableFileError(f"{file}: {what}", file=str(file), fix="name a file of replies")
+        raise UnsuitableFileError(what, file=str(file), fix="name a file of replies")
     found = Texts(name)
     for number, row in _rows(file):
         values = [row.get(column) for column in COLUMNS]
@@ -81,7 +81,7 @@ def from_file(name: str, file: Path) -> Texts:
         ]
         if missing:
             raise InputError(
-                f"{file}, row {number}: no {' and no '.join(missing)}",
+                f"no {' and no '.join(missing)}",
                 file=str(file),
                 row=number,
                 fix=f"each row has {', '.join(COLUMNS)}; leave a row out where nothing was said",
@@ -91,12 +91,10 @@ def from_file(name: str, file: Path) -> Texts:
             known = relations.get(relation).name
             text = _without_phrase(text, known)
         except UnknownRelationError as error:
-            raise InputError(
-                f"{file}, row {number}: {error}", file=str(file), row=number, fix=error.fix or ""
-            ) from None
+            raise InputError(str(error), file=str(file), row=number, fix=error.fix or "") from None
         found.add(normalise_key(head), known, text)
     if not found.by_key:
-        raise InputError(f"{file} has no rows", file=str(file), fix="it needs at least one")
+        raise InputError("has no rows", file=str(file), fix="it needs at least one")
     return found
 
 
@@ -221,7 +219,7 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 lacking = [c for c in COLUMNS if c not in names]
                 if lacking:
                     raise UnsuitableFileError(
-                        f"{file} has no column {', '.join(lacking)}",
+                        f"has no column {', '.join(lacking)}",
                         file=str(file),
                         fix=f"its header has to name {', '.join(COLUMNS)}",
                     )
@@ -235,7 +233,7 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     row = orjson.loads(line)
                 except orjson.JSONDecodeError as error:
                     raise InputError(
-                        f"{file}, row {number} is no JSON object: {error}",
+                        f"is no JSON object: {error}",
                         file=str(file),
                         row=number,
                         fix="write one JSON object a line",
@@ -243,11 +241,11 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield number, row if isinstance(row, dict) else {}
         except csv.Error as error:
             raise UnsuitableFileError(
-                f"{file} cannot be read as a table: {error}",
+                f"cannot be read as a table: {error}",
                 file=str(file),
                 fix="quote texts as RFC 4180 says, or write JSON lines",
             ) from None
         except UnicodeDecodeError:
             raise UnsuitableFileError(
-                f"{file} is not UTF-8", file=str(file), fix="save it as UTF-8"
+                "is not UTF-8", file=str(file), fix="save it as UTF-8"
             ) from None
