@@ -54,9 +54,9 @@ def writer(writing_server: Server) -> Server:
     return writing_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # an idle one polls, and takes a core from all tests after it
 def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
-    """A real vLLM server with a tiny vision-language model, one for the whole session."""
+    """A real vLLM server with a tiny vision-language model."""
     from tests.servers.vllm_openai import serving_tiny
 
     with serving_tiny(tmp_path_factory.mktemp("vllm-server")) as server:
