@@ -167,7 +167,10 @@ class Faulty:
     async def ask(self, method: str, url: str, raw: bytes) -> tuple[int, bytes]:
         """Ask the real server."""
         if self.session is None:
-            self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+            # A kept connection that the server closes in the same moment is one more fault.
+            self.session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, force_close=True)
+            )
         headers = {"Content-Type": "application/json"}
         async with self.session.request(method, url, data=raw or None, headers=headers) as response:
             return response.status, await response.read()
