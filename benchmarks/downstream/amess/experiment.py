@@ -13,7 +13,7 @@ from benchmarks.downstream.amess.features import LAYOUTS, Layout, padded
 from benchmarks.downstream.amess.learning import Examples, learn
 from benchmarks.downstream.harness import Report, Run, Table
 from benchmarks.downstream.harness.comparing import interval, paired
-from benchmarks.downstream.harness.metrics import classification
+from benchmarks.downstream.harness.metrics import classification, hits
 from benchmarks.downstream.harness.training import Schedule, seeded
 from benchmarks.downstream.intents.data import Utterance, read_splits
 
@@ -241,13 +241,7 @@ def _compared(
     name: str, problem: Problem, done: dict[str, list[dict[str, Any]]], one: str, other: str
 ) -> str:
     gold = problem.splits[2].labels
-    right = [
-        [
-            100.0 * sum(cell["predicted"][place] == label for cell in done[arm]) / len(done[arm])
-            for place, label in enumerate(gold)
-        ]
-        for arm in (one, other)
-    ]
+    right = [hits(gold, [cell["predicted"] for cell in done[arm]]) for arm in (one, other)]
     gap = paired(*right)
     verdict = (
         "no difference shown" if not gap.significant else "better" if gap.mean > 0 else "worse"

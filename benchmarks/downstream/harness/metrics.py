@@ -49,6 +49,20 @@ def classification(
     return {name: 100.0 * float(value) for name, value in scores.items()}
 
 
+def hits(gold: Labels, runs: Sequence[Labels]) -> list[float]:
+    """How often several runs were right about each example, in percent.
+
+    Examples
+    --------
+    >>> hits([0, 1], [[0, 0], [0, 1]])
+    [100.0, 50.0]
+    """
+    return [
+        100.0 * sum(predicted[place] == label for predicted in runs) / len(runs)
+        for place, label in enumerate(gold)
+    ]
+
+
 def ranking(ranks: Sequence[int], *, k: int = 10) -> dict[str, float]:
     """Recall and NDCG at `k` where each question has one right answer.
 

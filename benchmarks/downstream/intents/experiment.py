@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.downstream.harness import Report, Run, Table
 from benchmarks.downstream.harness.classifying import Examples, classify
 from benchmarks.downstream.harness.comparing import Difference, interval, paired
-from benchmarks.downstream.harness.metrics import classification
+from benchmarks.downstream.harness.metrics import classification, hits
 from benchmarks.downstream.harness.training import Schedule
 from benchmarks.downstream.intents.data import Splits, Utterance, read_splits
 
@@ -181,13 +181,7 @@ def _report(
             f"{_seen(retrieved)}",
         )
     ]
-    right = {
-        arm: [
-            100.0 * sum(cell["predicted"][place] == label for cell in done) / len(done)
-            for place, label in enumerate(gold)
-        ]
-        for arm, done in cells.items()
-    }
+    right = {arm: hits(gold, [cell["predicted"] for cell in done]) for arm, done in cells.items()}
     figures: dict[str, Any] = {"naive": naive["accuracy"]}
     if "intentions" in cells:
         compared = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.downstream.harness import Report, Table
 from benchmarks.downstream.harness.comparing import Difference, Interval, interval, paired
-from benchmarks.downstream.harness.metrics import classification
+from benchmarks.downstream.harness.metrics import classification, hits
 from benchmarks.downstream.sarcasm.data import Posts
 
 if TYPE_CHECKING:
@@ -87,10 +87,7 @@ def report(
                 )
             )
             right = {
-                arm: [
-                    100.0 * sum(cell["predicted"][place] == label for cell in done) / len(done)
-                    for place, label in enumerate(gold)
-                ]
+                arm: hits(gold, [cell["predicted"] for cell in done])
                 for arm, done in cells[learnt].items()
             }
             gaps = {
