@@ -317,7 +317,7 @@ def test_settings_that_make_no_sense(tmp_path: Path, text: str, message: str) ->
 
 
 def test_data_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"there is no .*QA_fullInfo_task1"):
+    with pytest.raises(InputError, match=r"QA_fullInfo_task1.* is not there"):
         harness.execute("intentionqa", out=tmp_path / "out", data=tmp_path)
 
 
