@@ -13,7 +13,7 @@ import torch
 from benchmarks.downstream.harness import Report, Run, Table, load
 from benchmarks.downstream.harness.backbones import load_backbone
 from benchmarks.downstream.harness.comparing import interval, paired
-from benchmarks.downstream.harness.metrics import classification, ranking
+from benchmarks.downstream.harness.metrics import by_group, classification, gains
 from benchmarks.downstream.harness.training import Schedule, fit, seeded
 from schema.errors import CorruptError, InputError, UsageError
 
@@ -211,9 +211,10 @@ def test_scores_of_classes() -> None:
 
 
 def test_scores_of_rankings() -> None:
-    found = ranking([1, 3, 11])
-    assert found["recall"] == pytest.approx(200 / 3)
-    assert found["ndcg"] == pytest.approx(100 * (1 + 0.5) / 3)
+    found = gains([1, 3, 11])
+    assert found["recall"].tolist() == [100.0, 100.0, 0.0]
+    assert found["ndcg"] == pytest.approx([100.0, 50.0, 0.0])
+    assert by_group(found["recall"], [7, 7, 2]) == pytest.approx([0.0, 100.0])
 
 
 def test_differences() -> None:

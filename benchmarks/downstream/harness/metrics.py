@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     type Labels = Sequence[int] | npt.NDArray[np.int64]
+    type Ranks = Sequence[float] | npt.NDArray[np.float64]
 
 
 def classification(
@@ -63,22 +64,42 @@ def hits(gold: Labels, runs: Sequence[Labels]) -> list[float]:
     ]
 
 
-def ranking(ranks: Sequence[int], *, k: int = 10) -> dict[str, float]:
-    """Recall and NDCG at `k` where each question has one right answer.
+def gains(ranks: Ranks, *, k: int = 10) -> dict[str, npt.NDArray[np.float64]]:
+    """Recall and NDCG at `k` of single questions, each with one right answer.
 
     Parameters
     ----------
     ranks
-        The right answer's place in each ranking, from 1.
+        Shape (n,): the right answer's place in each ranking, from 1.
+
+    Returns
+    -------
+    dict
+        ``recall`` and ``ndcg``, shape (n,), in percent.
 
     Examples
     --------
-    >>> ranking([1, 20])["recall"]
-    50.0
+    >>> gains([1, 20])["recall"].tolist()
+    [100.0, 0.0]
     """
     import numpy as np
 
-    places = np.asarray(ranks)
+    places = np.asarray(ranks, float)
     hit = places <= k
-    gains = np.where(hit, 1.0 / np.log2(places + 1.0), 0.0)
-    return {"recall": 100.0 * float(hit.mean()), "ndcg": 100.0 * float(gains.mean())}
+    return {"recall": 100.0 * hit, "ndcg": np.where(hit, 100.0 / np.log2(places + 1.0), 0.0)}
+
+
+def by_group(values: npt.NDArray[np.float64], groups: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Mean of each group that occurs, in ascending order of their numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> by_group(np.array([1.0, 2.0, 6.0]), [5, 3, 3]).tolist()
+    [4.0, 1.0]
+    """
+    import numpy as np
+
+    _, place = np.unique(np.asarray(groups), return_inverse=True)
+    found: npt.NDArray[np.float64] = np.bincount(place, weights=values) / np.bincount(place)
+    return found

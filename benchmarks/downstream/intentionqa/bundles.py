@@ -7,19 +7,15 @@ chooses, it does on these.
 
 from __future__ import annotations
 
-import csv
-import gzip
 import random
-import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.downstream.harness.bundlerec import DOMAINS, rows
 from benchmarks.downstream.intentionqa.questions import OPTIONS
-from schema.errors import InputError, UnsuitableFileError
+from schema.errors import InputError
 from schema.relations import get
-
-DOMAINS = ("electronic", "clothing")
 
 _LIKE = ("RelatedTo", "IsA", "UsedFor", "CauseDesire")
 PHRASES = tuple(f"because {get(name).phrase}" for name in _LIKE)
@@ -81,12 +77,12 @@ def read_bundles(folder: Path, *, without: Collection[str] = ()) -> list[Bundle]
     """
     found = []
     for domain in DOMAINS:
-        titles = dict(_rows(folder / domain / "item_titles.csv.gz"))
-        asins = dict(_rows(folder / domain / "item_asin.csv.gz"))
+        titles = dict(rows(folder / domain / "item_titles.csv.gz"))
+        asins = dict(rows(folder / domain / "item_asin.csv.gz"))
         items: dict[str, list[str]] = {}
-        for bundle, item in _rows(folder / domain / "bundle_item.csv.gz"):
+        for bundle, item in rows(folder / domain / "bundle_item.csv.gz"):
             items.setdefault(bundle, []).append(item)
-        for bundle, said in _rows(folder / domain / "bundle_intent.csv.gz"):
+        for bundle, said in rows(folder / domain / "bundle_intent.csv.gz"):
             held = items.get(bundle, [])
             known = [
                 " ".join(titles[item].split()) for item in held if titles.get(item, "").strip()
@@ -150,29 +146,3 @@ def make_questions(bundles: Sequence[Bundle], *, seed: int) -> list[Made]:
 def _alike(one: Bundle, other: Bundle) -> bool:
     same = one.intent.casefold() == other.intent.casefold()
     return same or bool(set(one.titles) & set(other.titles))
-
-
-def _rows(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the rows of a table with two columns, without its header."""
-    try:
-        text = gzip.decompress(path.read_bytes()).decode("utf-8")
-    except OSError as error:
-        what = error.strerror or "is no gzip file"
-        raise UnsuitableFileError(
-            f"cannot be read: {what}", file=str(path), fix="fetch BundleRec again"
-        ) from None
-    except (EOFError, zlib.error, UnicodeDecodeError):
-        raise UnsuitableFileError(
-            "is damaged", file=str(path), fix="fetch BundleRec again"
-        ) from None
-    reader = csv.reader(text.splitlines(keepends=True))
-    next(reader, None)
-    for cells in reader:
-        if len(cells) != 2:
-            raise InputError(
-                f"has {len(cells)} cells, not 2",
-                file=str(path),
-                row=reader.line_num,
-                fix="fetch BundleRec again",
-            )
-        yield cells[0], cells[1]
