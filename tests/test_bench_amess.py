@@ -18,7 +18,6 @@ from benchmarks.downstream.amess.anchors import choose, reliability
 from benchmarks.downstream.amess.arms import ARMS, build
 from benchmarks.downstream.amess.features import LAYOUTS, Layout, convert, padded, read_pickle
 from benchmarks.downstream.amess.model import Batch, Sizes
-from benchmarks.downstream.amess.outside import in_and_out
 from benchmarks.downstream.amess.synchronisation import describe, triplet_contrastive
 from kg.embed import load_embedder
 from schema.errors import InputError, UnsuitableFileError, UsageError
@@ -236,14 +235,6 @@ def test_the_ablation_has_the_shape_of_the_module() -> None:
     audio = torch.randn(2, 11, 10), torch.ones(2, 11, dtype=torch.bool)
     found = net(torch.randn(2, 7, 16), torch.ones(2, 7, dtype=torch.bool), video, audio)
     assert found.shape == (2, 7, 16)
-
-
-def test_out_of_scope_scores() -> None:
-    scores = in_and_out([0, 0, 1, 2, 2], [0, 1, 1, 2, 0], ["Care", "Joke", "UNK"])
-    assert scores["accuracy"] == pytest.approx(60.0)
-    assert scores["f1_is"] == pytest.approx((50.0 + 200 / 3) / 2)
-    assert scores["f1_os"] == pytest.approx(200 / 3)
-    assert scores["f1"] == pytest.approx((50.0 + 400 / 3) / 3)
 
 
 def test_made_frames_tell_the_label_only_where_they_are_anchors() -> None:

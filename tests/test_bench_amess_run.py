@@ -11,14 +11,9 @@ import torch
 
 from benchmarks.downstream import harness
 from benchmarks.downstream.amess import synthetic
-from benchmarks.downstream.amess.arms import build
-from benchmarks.downstream.amess.experiment import _made, _train
-from benchmarks.downstream.amess.learning import Examples, Reader, learn
-from benchmarks.downstream.amess.model import Sizes
-from benchmarks.downstream.amess.outside import in_and_out
-from benchmarks.downstream.amess.synchronisation import describe
-from benchmarks.downstream.harness.training import Schedule, seeded
-from kg.embed import load_embedder
+from benchmarks.downstream.amess.experiment import _train
+from benchmarks.downstream.amess.learning import Examples, Reader
+from benchmarks.downstream.amess.problems import made
 from schema.errors import InputError
 
 SMALL = """
@@ -74,7 +69,7 @@ def test_an_interrupted_training_ends_in_the_same(tmp_path: Path) -> None:
     whole, part = tmp_path / "whole", tmp_path / "part"
     whole.mkdir()
     part.mkdir()
-    problem = _made(config)
+    problem = made(config)
     run = harness.Run(tmp_path / "out", config)
     expected = _train(config, problem, "amess", 0, whole, run, 2)
     stopped = harness.Run(tmp_path / "out", config, progress=stopping)
@@ -144,51 +139,15 @@ def test_a_label_that_training_lacks_is_named(tmp_path: Path) -> None:
         harness.execute("amess", out=tmp_path / "out", config=own, data=data)
 
 
-def test_out_of_scope_is_a_class_that_is_not_synchronised(tmp_path: Path) -> None:
-    """The setting of table II on made data: UNK is learnt, with no description of its own."""
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    from generation import minilm
-
-    classes = ["Agree", "Joke", "UNK"]
-    said = {0: "yes right", 1: "funny laugh", 2: "table window"}
-    labels = [number % 3 for number in range(48)]
-    texts = Examples([said[label] for label in labels], labels)
-    seeded(0)
-    tokenizer = AutoTokenizer.from_pretrained(str(minilm.folder()), local_files_only=True)
-    bert = BertModel(
-        BertConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=32,
-        ),
-        add_pooling_layer=False,
-    )
-    net = build(
-        "text-ss",
-        bert,
-        Sizes(1, 1, 3),
-        describe(classes, load_embedder()),
-        k=1,
-        length=8,
-        temperature=0.7,
-    )
-    schedule = Schedule(6, 6, 8, 1e-2)
-    found, _ = learn(net, tokenizer, texts, texts, texts, schedule, seed=0, folder=tmp_path)
-    assert in_and_out(labels, found, classes)["f1_os"] > 90
-
-
 def test_batches_are_padded_to_one_length_where_there_are_frames() -> None:
     from transformers import AutoTokenizer
 
     from benchmarks.downstream.amess.features import LAYOUTS
     from generation import minilm
 
-    made = synthetic.make(2, 2, LAYOUTS["mintrec2"], seed=0)
+    utterances = synthetic.make(2, 2, LAYOUTS["mintrec2"], seed=0)
     tokenizer = AutoTokenizer.from_pretrained(str(minilm.folder()), local_files_only=True)
-    examples = Examples(made.texts, made.labels, made.video, made.audio)
+    examples = Examples(utterances.texts, utterances.labels, utterances.video, utterances.audio)
     batch = Reader(tokenizer, examples, 50, torch.device("cpu"))([0, 1])
     assert batch.tokens.shape == (2, 50)
     assert batch.video is not None

@@ -28,6 +28,10 @@ class Config:
     features
         A folder with ``video_feats.pkl`` and ``audio_feats.pkl`` as published (or the same as
         ``.safetensors``): then all models run on the data set too. "": its words alone.
+    outside
+        Utterances labelled UNK, which are out of scope: ``none`` leaves them out; ``class``
+        learns them as one class more, as the paper's table II has it; ``unseen`` trains without
+        them, and rejects what the model is not sure of.
     temperature
         Of the contrastive loss.
     k, length
@@ -42,6 +46,7 @@ class Config:
     dataset: Literal["mintrec", "mintrec2", "none"]
     backbone: str
     features: str
+    outside: Literal["none", "unseen", "class"]
     seed: int
     seeds: int
     epochs: int

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.downstream.amess.arms import ARMS, build
-from benchmarks.downstream.amess.features import LAYOUTS, Layout, padded
-from benchmarks.downstream.amess.learning import Examples, learn
+from benchmarks.downstream.amess.learning import learn
+from benchmarks.downstream.amess.outside import in_and_out
+from benchmarks.downstream.amess.problems import Problem, made, published
 from benchmarks.downstream.harness import Report, Run, Table
 from benchmarks.downstream.harness.comparing import interval, paired
 from benchmarks.downstream.harness.metrics import classification, hits
-from benchmarks.downstream.harness.training import Schedule, seeded
-from benchmarks.downstream.intents.data import Utterance, read_splits
+from benchmarks.downstream.harness.training import seeded
 
 if TYPE_CHECKING:
     from benchmarks.downstream.amess import Config
 
-MEASURES = ("accuracy", "f1", "precision", "recall")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Three splits, their classes' names, the features' sizes, and how a BERT is come by."""
-
-    splits: tuple[Examples, Examples, Examples]
-    classes: list[str]
-    sizes: tuple[int, int]
-    backbone: Callable[[], tuple[Any, Any]]
-    schedule: Schedule
-    length: int
+INSIDE = {"accuracy": "ACC", "f1": "F1", "precision": "P", "recall": "R"}
+WHOLE = {"accuracy": "ACC", "f1_is": "F1-IS", "f1_os": "F1-OS", "f1": "F1"}
+"""Measures of tables I and II."""
 
 
 def experiment(config: Config, run: Run) -> Report:
@@ -42,7 +30,7 @@ def experiment(config: Config, run: Run) -> Report:
     plots: dict[str, Callable[[Path], None]] = {}
     figures: dict[str, Any] = {}
     if config.dataset != "none":
-        problem = _published(config, run)
+        problem = published(config, run)
         whole = problem.splits[0].video is not None
         arms = tuple(ARMS) if whole else ("text", "text-ss")
         done = _cells(config, run, config.dataset, problem, arms)
@@ -52,18 +40,18 @@ def experiment(config: Config, run: Run) -> Report:
         findings += [_compared(config.dataset, problem, done, *pair) for pair in pairs]
         figures |= {f"{config.dataset}/{arm}": _mean(cells) for arm, cells in done.items()}
     if config.made_arms:
-        made = _made(config)
-        done = _cells(config, run, "made", made, config.made_arms)
+        on_made = made(config)
+        done = _cells(config, run, "made", on_made, config.made_arms)
         note = f" Chance is {100.0 / config.made_classes:.0f} %."
-        tables.append(_table("made features", made, done, note))
+        tables.append(_table("made features", on_made, done, note))
         figures |= {f"made/{arm}": _mean(cells) for arm, cells in done.items()}
         figures["made/chance"] = 100.0 / config.made_classes
         findings += [
-            _compared("made features", made, done, "amess", other)
+            _compared("made features", on_made, done, "amess", other)
             for other in config.made_arms
             if other != "amess" and "amess" in config.made_arms
         ]
-        swept = {k: _swept(config, run, made, done, k) for k in config.sweep}
+        swept = {k: _swept(config, run, on_made, done, k) for k in config.sweep}
         if swept:
             rows = [[k, _said([cell["accuracy"] for cell in swept[k]])] for k in swept]
             tables.append(Table("anchors", "Made features: accuracy by k", ["k", "ACC %"], rows))
@@ -72,88 +60,11 @@ def experiment(config: Config, run: Run) -> Report:
 
 
 def _swept(
-    config: Config, run: Run, made: Problem, done: dict[str, list[dict[str, Any]]], k: int
+    config: Config, run: Run, problem: Problem, done: dict[str, list[dict[str, Any]]], k: int
 ) -> list[dict[str, Any]]:
     if k == config.k and "amess" in done:
         return done["amess"]  # the same training
-    return _cells(config, run, f"sweep/k-{k}", made, ("amess",), k=k)["amess"]
-
-
-def _published(config: Config, run: Run) -> Problem:
-    splits = read_splits(config.dataset, run.data)
-    layout = LAYOUTS[config.dataset]
-    chance = random.Random(config.seed)
-    parts = []
-    limits = (config.train_limit, config.test_limit, config.test_limit)
-    for rows, most in zip((splits.train, splits.valid, splits.test), limits, strict=True):
-        kept = chance.sample(rows, most) if 0 < most < len(rows) else rows
-        parts.append(_with_features(config, splits.labels(kept), kept, layout))
-
-    def backbone() -> tuple[Any, Any]:
-        from benchmarks.downstream.harness.backbones import load_backbone
-
-        loaded = load_backbone(config.backbone)
-        return loaded.model, loaded.tokenizer
-
-    schedule = Schedule(config.epochs, config.patience, config.batch, config.rate, config.head_rate)
-    sizes = (layout.video[1], layout.audio[1])
-    return Problem(
-        (parts[0], parts[1], parts[2]), splits.classes, sizes, backbone, schedule, config.length
-    )
-
-
-def _with_features(
-    config: Config, labels: list[int], rows: Sequence[Utterance], layout: Layout
-) -> Examples:
-    texts = [row.text for row in rows]
-    if not config.features:
-        return Examples(texts, labels)
-    keys = [row.key for row in rows]
-    streams = []
-    for name, (steps, width) in (("video", layout.video), ("audio", layout.audio)):
-        file = Path(config.features) / f"{name}_feats.safetensors"
-        place = file if file.exists() else file.with_suffix(".pkl")
-        streams.append(padded(place, keys, steps, width)[0])
-    return Examples(texts, labels, streams[0], streams[1])
-
-
-def _made(config: Config) -> Problem:
-    from benchmarks.downstream.amess.synthetic import make
-
-    video = (config.made_video[0], config.made_video[1])
-    audio = (config.made_audio[0], config.made_audio[1])
-    layout = Layout((config.made_length, config.made_width), video, audio)
-    parts = []
-    for number, count in enumerate(config.made_counts):
-        seed = 100 * config.seed + number
-        one = make(count, config.made_classes, layout, seed=seed)
-        parts.append(Examples(one.texts, one.labels, one.video, one.audio))
-
-    def backbone() -> tuple[Any, Any]:
-        from transformers import AutoTokenizer, BertConfig, BertModel
-
-        from generation import minilm
-
-        tokenizer = AutoTokenizer.from_pretrained(str(minilm.folder()), local_files_only=True)
-        shape = BertConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=config.made_width,
-            num_hidden_layers=config.made_layers,
-            num_attention_heads=4,
-            intermediate_size=2 * config.made_width,
-        )
-        return BertModel(shape, add_pooling_layer=False), tokenizer
-
-    names = ["Agree", "Complain", "Joke", "Praise", "Leave", "Thank", "Warn", "Plan"]
-    schedule = Schedule(config.made_epochs, config.made_epochs, config.batch, config.made_rate)
-    return Problem(
-        (parts[0], parts[1], parts[2]),
-        names[: config.made_classes],
-        (video[1], audio[1]),
-        backbone,
-        schedule,
-        config.made_length,
-    )
+    return _cells(config, run, f"sweep/k-{k}", problem, ("amess",), k=k)["amess"]
 
 
 def _cells(
@@ -189,8 +100,8 @@ def _train(
     net = build(
         arm,
         bert,
-        Sizes(*problem.sizes, len(problem.classes)),
-        describe(problem.classes, load_embedder()),
+        Sizes(*problem.sizes, len(problem.learnt)),
+        describe(problem.learnt, load_embedder()),
         k=k,
         length=problem.length,
         temperature=config.temperature,
@@ -204,10 +115,15 @@ def _train(
         folder=folder,
         length=problem.length,
         encoder=bert,
+        rejecting=problem.outside == "unseen",
         progress=run.progress,
     )
     gold = problem.splits[2].labels
-    scores = classification(gold, predicted)
+    scores = (
+        classification(gold, predicted)
+        if problem.outside == "none"
+        else in_and_out(gold, predicted, problem.classes)
+    )
     return {**scores, "valid": max(history.scores), "predicted": predicted}
 
 
@@ -221,19 +137,28 @@ def _mean(cells: Sequence[dict[str, Any]]) -> float:
 
 
 def _table(name: str, problem: Problem, done: dict[str, list[dict[str, Any]]], note: str) -> Table:
+    measures = INSIDE if problem.outside == "none" else WHOLE
     rows = [
-        [ARMS[arm], *(_said([cell[one] for cell in cells]) for one in MEASURES)]
+        [ARMS[arm], *(_said([cell[one] for cell in cells]) for one in measures)]
         for arm, cells in done.items()
     ]
     train, _, test = problem.splits
     seeds = len(next(iter(done.values())))
     over = f"Mean and 95 % interval over {seeds} seeds" if seeds > 1 else "One seed"
+    what = "F1, P and R are macro."
+    if problem.outside != "none":
+        count = sum(label == len(problem.classes) - 1 for label in test.labels)
+        what = f"{count:,} test utterances are out of scope; " + (
+            "training saw none."
+            if problem.outside == "unseen"
+            else "they are a class in training too."
+        )
     return Table(
         name.replace(" ", "_"),
         f"{name}: {len(train):,} training, {len(test):,} test utterances",
-        ["model", "ACC %", "F1 %", "P %", "R %"],
+        ["model", *(f"{name} %" for name in measures.values())],
         rows,
-        f"{over}; F1, P and R are macro.{note}",
+        f"{over}; {what}{note}",
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from benchmarks.downstream.amess.model import Batch, Recogniser
+from benchmarks.downstream.amess.outside import reject
 from benchmarks.downstream.harness.metrics import classification
 from benchmarks.downstream.harness.training import History, Schedule, fit
 
@@ -103,12 +104,19 @@ def learn(
     folder: Path,
     length: int = 50,
     encoder: torch.nn.Module | None = None,
+    rejecting: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[list[int], History]:
     """Train `net`, stop by the accuracy on `valid`; gives what `test` is said to be.
 
     An interrupted training goes on from `folder` and ends in the same weights
     (:func:`benchmarks.downstream.harness.training.fit`).
+
+    Parameters
+    ----------
+    rejecting
+        Whether `test` has utterances of no class of training's: those are said to be of the
+        class after the last (:func:`benchmarks.downstream.amess.outside.reject`).
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net.to(device)
@@ -119,7 +127,7 @@ def learn(
         return net.loss(readers[0](chosen), labels[chosen])
 
     def score() -> float:
-        said = predict(net, readers[1], len(valid), schedule.batch)
+        said = read_all(net, readers[1], len(valid), schedule.batch).argmax(1).tolist()
         return classification(valid.labels, said)["accuracy"]
 
     history = fit(
@@ -133,15 +141,19 @@ def learn(
         encoder=encoder,
         progress=progress,
     )
-    return predict(net, readers[2], len(test), schedule.batch), history
+    said = read_all(net, readers[2], len(test), schedule.batch)
+    if not rejecting:
+        return said.argmax(1).tolist(), history
+    seen = read_all(net, readers[0], len(train), schedule.batch)
+    return reject(seen, labels, said), history
 
 
-def predict(net: Recogniser, reader: Reader, count: int, batch: int) -> list[int]:
-    """The class of each example."""
+def read_all(net: Recogniser, reader: Reader, count: int, batch: int) -> torch.Tensor:
+    """Logits of all examples, shape (count, classes)."""
     net.eval()
-    found: list[int] = []
     with torch.no_grad():
-        for start in range(0, count, 2 * batch):
-            chosen = range(start, min(count, start + 2 * batch))
-            found += net(reader(chosen))[0].argmax(1).tolist()
-    return found
+        parts = [
+            net(reader(range(start, min(count, start + 2 * batch))))[0]
+            for start in range(0, count, 2 * batch)
+        ]
+    return torch.cat(parts)

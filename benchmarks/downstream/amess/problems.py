@@ -1,0 +1,134 @@
+"""What is learnt: a data set's utterances, or made ones, with their features and a BERT."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.downstream.amess.features import LAYOUTS, Layout, padded
+from benchmarks.downstream.amess.learning import Examples
+from benchmarks.downstream.amess.outside import Way, read
+from benchmarks.downstream.harness import Run
+from benchmarks.downstream.harness.training import Schedule
+
+if TYPE_CHECKING:
+    from benchmarks.downstream.amess import Config
+    from benchmarks.downstream.intents.data import Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Three splits, and all that training needs beside them.
+
+    Attributes
+    ----------
+    splits
+        Training, validation, test.
+    classes
+        Names of the classes of the test split.
+    sizes
+        Numbers in a frame of video and of audio.
+    backbone
+        Gives a new BERT and its tokenizer.
+    outside
+        What is done with utterances that are out of scope.
+    """
+
+    splits: tuple[Examples, Examples, Examples]
+    classes: list[str]
+    sizes: tuple[int, int]
+    backbone: Callable[[], tuple[Any, Any]]
+    schedule: Schedule
+    length: int
+    outside: Way = "none"
+
+    @property
+    def learnt(self) -> list[str]:
+        """The classes that training sees."""
+        return self.classes[:-1] if self.outside == "unseen" else self.classes
+
+
+def published(config: Config, run: Run) -> Problem:
+    """A data set, with features where the configuration names a folder of them."""
+    splits = read(config.dataset, run.data, config.outside)
+    layout = LAYOUTS[config.dataset]
+    chance = random.Random(config.seed)
+    parts = []
+    limits = (config.train_limit, config.test_limit, config.test_limit)
+    for rows, most in zip((splits.train, splits.valid, splits.test), limits, strict=True):
+        kept = chance.sample(rows, most) if 0 < most < len(rows) else rows
+        parts.append(_with_features(config, splits.labels(kept), kept, layout))
+
+    def backbone() -> tuple[Any, Any]:
+        from benchmarks.downstream.harness.backbones import load_backbone
+
+        loaded = load_backbone(config.backbone)
+        return loaded.model, loaded.tokenizer
+
+    return Problem(
+        (parts[0], parts[1], parts[2]),
+        splits.classes,
+        (layout.video[1], layout.audio[1]),
+        backbone,
+        Schedule(config.epochs, config.patience, config.batch, config.rate, config.head_rate),
+        config.length,
+        config.outside,
+    )
+
+
+def _with_features(
+    config: Config, labels: list[int], rows: Sequence[Utterance], layout: Layout
+) -> Examples:
+    texts = [row.text for row in rows]
+    if not config.features:
+        return Examples(texts, labels)
+    keys = [row.key for row in rows]
+    streams = []
+    for name, (steps, width) in (("video", layout.video), ("audio", layout.audio)):
+        file = Path(config.features) / f"{name}_feats.safetensors"
+        place = file if file.exists() else file.with_suffix(".pkl")
+        streams.append(padded(place, keys, steps, width)[0])
+    return Examples(texts, labels, streams[0], streams[1])
+
+
+def made(config: Config) -> Problem:
+    """Made features, in which only anchors tell the label, and a BERT with random weights."""
+    from benchmarks.downstream.amess.synthetic import make
+
+    video = (config.made_video[0], config.made_video[1])
+    audio = (config.made_audio[0], config.made_audio[1])
+    layout = Layout((config.made_length, config.made_width), video, audio)
+    parts = []
+    for number, count in enumerate(config.made_counts):
+        seed = 100 * config.seed + number
+        one = make(count, config.made_classes, layout, seed=seed)
+        parts.append(Examples(one.texts, one.labels, one.video, one.audio))
+
+    def backbone() -> tuple[Any, Any]:
+        from transformers import AutoTokenizer, BertConfig, BertModel
+
+        from generation import minilm
+
+        tokenizer = AutoTokenizer.from_pretrained(str(minilm.folder()), local_files_only=True)
+        shape = BertConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=config.made_width,
+            num_hidden_layers=config.made_layers,
+            num_attention_heads=4,
+            intermediate_size=2 * config.made_width,
+        )
+        return BertModel(shape, add_pooling_layer=False), tokenizer
+
+    names = ["Agree", "Complain", "Joke", "Praise", "Leave", "Thank", "Warn", "Plan"]
+    schedule = Schedule(config.made_epochs, config.made_epochs, config.batch, config.made_rate)
+    return Problem(
+        (parts[0], parts[1], parts[2]),
+        names[: config.made_classes],
+        (video[1], audio[1]),
+        backbone,
+        schedule,
+        config.made_length,
+    )
