@@ -348,6 +348,7 @@ def test_the_small_run_beats_what_is_naive(tmp_path: Path, shared_data: Path) ->
     assert small()[0].to_dict() == report.to_dict()
     assert [path.stat().st_mtime_ns for path in cells] == begun
     assert written[1].read_text().startswith("# intentionqa")
+    assert written[2].name == "steps.svg"
 
 
 def test_all_questions_that_count_and_those_that_the_critic_may_see(shared_data: Path) -> None:

@@ -57,6 +57,7 @@ def test_the_small_size_learns_and_is_done_once(shared_data: Path, tmp_path: Pat
         file: file.stat().st_mtime_ns for file in (tmp_path / "out" / "cells").rglob("*.json")
     }
     assert len(stored) == 3
+    assert (tmp_path / "out" / "accuracy.svg").stat().st_size > 1_000
     assert answer(*words) == found
     assert {file: file.stat().st_mtime_ns for file in stored} == stored
 

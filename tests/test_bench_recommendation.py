@@ -280,11 +280,12 @@ def test_the_small_size_learns_and_is_done_once(shared_data: Path, tmp_path: Pat
 
     assert ndcg("titles") > ndcg("cosine") > ndcg("popularity") + 5
     assert ndcg("titles+intentions") > ndcg("cosine")
-    assert len(found["tables"]["differences"]["rows"]) == 20
+    assert len(found["tables"]["differences"]["rows"]) == 24
     stored = {
         file: file.stat().st_mtime_ns for file in (tmp_path / "out" / "cells").rglob("*.json")
     }
-    assert len(stored) == 3 + 7 * 3
+    assert len(stored) == 3 + 8 * 3
+    assert (tmp_path / "out" / "ndcg.svg").stat().st_size > 1_000
     assert answer(*words) == found
     assert {file: file.stat().st_mtime_ns for file in stored} == stored
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks.downstream.harness import Report, Table
 from benchmarks.downstream.harness.comparing import interval, paired
+from benchmarks.downstream.harness.pictures import dots
 from benchmarks.downstream.intentionqa.questions import LEVELS, Question, Questions, accuracy
 from benchmarks.downstream.intentionqa.scoring import letters
 from benchmarks.downstream.intentionqa.steps import FROZEN, kept, word_weight
@@ -62,7 +64,12 @@ def report(found: Found, answerer: str) -> Report:
         findings.append(sentence)
     if found.asked is not None:
         tables.append(_backend_table(found, answerer))
-    return Report(tables, findings)
+    reached = {
+        task: {name: interval(hits[task].tolist()) for name, hits in steps.items()}
+        for task in GOALS
+    }
+    draw = partial(dots, series=reached, title="IntentionQA, step by step", axis="accuracy %")
+    return Report(tables, findings, {"steps": draw})
 
 
 def _hits(questions: Sequence[Question], letters: Sequence[str | None]) -> Any:

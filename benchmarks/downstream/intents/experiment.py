@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from benchmarks.downstream.harness import Report, Run, Table
 from benchmarks.downstream.harness.classifying import Examples, classify
 from benchmarks.downstream.harness.comparing import Difference, interval, paired
 from benchmarks.downstream.harness.metrics import classification, hits
+from benchmarks.downstream.harness.pictures import dots
 from benchmarks.downstream.harness.training import Schedule
 from benchmarks.downstream.intents.data import Splits, Utterance, read_splits
 
@@ -204,9 +206,15 @@ def _report(
                 paired(right["intentions"], right["random"]),
             )
         )
-    for arm, done in cells.items():
-        figures[arm] = interval([cell["accuracy"] for cell in done]).mean
-    return Report(tables, findings, figures=figures)
+    reached = {arm: interval([cell["accuracy"] for cell in done]) for arm, done in cells.items()}
+    figures |= {arm: found.mean for arm, found in reached.items()}
+    draw = partial(
+        dots,
+        series={config.dataset: {ARMS[arm]: found for arm, found in reached.items()}},
+        title=f"{config.dataset}: intents of utterances",
+        axis="accuracy %",
+    )
+    return Report(tables, findings, {"accuracy": draw}, figures)
 
 
 def _seen(retrieved: Retrieved) -> str:

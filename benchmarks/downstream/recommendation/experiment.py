@@ -34,6 +34,7 @@ ARMS = {
     "ids": "LightGCN",
     "ids+intentions": "LightGCN + intentions",
     "ids+random": "LightGCN + random intentions",
+    "ids+alike": "LightGCN + like titles",
     "titles": "LightGCN on titles",
     "titles+intentions": "LightGCN on titles + intentions",
     "titles+random": "LightGCN on titles + random intentions",

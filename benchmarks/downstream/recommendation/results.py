@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.downstream.harness import Report, Table
-from benchmarks.downstream.harness.comparing import Difference, interval, paired
+from benchmarks.downstream.harness.comparing import Difference, Interval, interval, paired
 from benchmarks.downstream.harness.metrics import by_group, gains
+from benchmarks.downstream.harness.pictures import dots
 from benchmarks.downstream.recommendation.data import Question
 from benchmarks.downstream.recommendation.experiment import ARMS, TASKS, Known
 
@@ -21,6 +23,7 @@ NAIVE = {"popularity": "popularity", "company": "bought together before", "cosin
 AGAINST = (
     ("ids+intentions", "ids"),
     ("ids+intentions", "ids+random"),
+    ("ids+intentions", "ids+alike"),
     ("titles+intentions", "titles"),
     ("titles+intentions", "titles+random"),
     ("titles+intentions", "titles+alike"),
@@ -49,23 +52,25 @@ def report(domains: Mapping[str, Known], cells: Mapping[str, Done]) -> Report:
     """Put all results together."""
     tables, findings = [], []
     figures: dict[str, Any] = {}
+    drawn: dict[str, dict[str, Interval]] = {}
     compared: list[tuple[str, str, str, str, str, Difference]] = []
     for name, known in domains.items():
         asked = known.questions(known.domain.test)
         for task, title in TASKS.items():
-            whole, cold = parts = _parts(known, asked[task])
+            parts = _parts(known, asked[task])
             rows = []
             for arm, done in cells[name].items():
                 row: list[Any] = [NAIVE.get(arm) or ARMS[arm]]
-                for part in parts:
+                for kind, part in parts.items():
                     for measure in ("recall", "ndcg"):
                         means = [part.scores(cell[task], measure).mean() for cell in done]
                         spread = interval(means)
                         row.append(str(spread) if len(means) > 1 else f"{spread.mean:.2f}")
-                        kind = "all" if part is whole else "cold"
                         figures[f"{name}/{task}/{kind}/{measure}/{arm}"] = spread.mean
+                        if (kind, measure) == ("all", "ndcg"):
+                            drawn.setdefault(f"{name}, {task}", {})[row[0]] = spread
                 rows.append(row)
-            share = 100.0 * len(cold.places) / len(asked[task])
+            share = 100.0 * len(parts["cold"].places) / len(asked[task])
             tables.append(
                 Table(
                     f"{name}-{task}",
@@ -80,7 +85,7 @@ def report(domains: Mapping[str, Known], cells: Mapping[str, Done]) -> Report:
             for one, other in AGAINST:
                 if one not in cells[name]:
                     continue
-                for kind, part in (("all", whole), ("cold", cold)):
+                for kind, part in parts.items():
                     if len(part.places):
                         gap = paired(
                             _mean(part, task, cells[name][one]),
@@ -94,7 +99,8 @@ def report(domains: Mapping[str, Known], cells: Mapping[str, Done]) -> Report:
         held = significant([gap.p for *_, gap in compared])
         tables.append(_differences(compared, held))
         findings += _verdicts(compared, held)
-    return Report(tables, findings, figures=figures)
+    draw = partial(dots, series=drawn, title="What was bought together", axis="NDCG@10, %")
+    return Report(tables, findings, {"ndcg": draw}, figures)
 
 
 def significant(p_values: Sequence[float]) -> list[bool]:
@@ -110,12 +116,15 @@ def significant(p_values: Sequence[float]) -> list[bool]:
     return [bool(value < 0.05) for value in false_discovery_control(list(p_values))]
 
 
-def _parts(known: Known, questions: Sequence[Question]) -> tuple[Part, Part]:
+def _parts(known: Known, questions: Sequence[Question]) -> dict[str, Part]:
     import numpy as np
 
     warm = known.domain.warm
     cold = [place for place, one in enumerate(questions) if one.answer not in warm]
-    return Part(questions, np.arange(len(questions))), Part(questions, np.array(cold, np.int64))
+    return {
+        "all": Part(questions, np.arange(len(questions))),
+        "cold": Part(questions, np.array(cold, np.int64)),
+    }
 
 
 def _mean(part: Part, task: str, done: Sequence[dict[str, Any]]) -> list[float]:
@@ -145,7 +154,7 @@ def _differences(
 def _verdicts(
     compared: Sequence[tuple[str, str, str, str, str, Difference]], held: Sequence[bool]
 ) -> list[str]:
-    """A gain is one over the same model without intentions and with random ones."""
+    """A gain is one over the same model without intentions, with random ones, and like titles."""
     gained: dict[tuple[str, str, str], list[tuple[str, bool, float]]] = {}
     for (name, task, kind, one, other, gap), holds in zip(compared, held, strict=True):
         if kind == "all":

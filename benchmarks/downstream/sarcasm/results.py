@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.downstream.harness import Report, Table
 from benchmarks.downstream.harness.comparing import Difference, Interval, interval, paired
 from benchmarks.downstream.harness.metrics import classification, hits
+from benchmarks.downstream.harness.pictures import dots
 from benchmarks.downstream.sarcasm.data import Posts
 
 if TYPE_CHECKING:
@@ -110,7 +111,12 @@ def report(
             figures |= {f"{name}/{a} - {b}": gap.mean for (a, b), gap in gaps.items()}
             if ("text+intentions", "text") in gaps:
                 findings.append(_verdict(name, gaps))
-    return Report(tables, findings, {"f1": lambda path: _draw(path, bars)}, figures)
+    return Report(
+        tables,
+        findings,
+        {"f1": partial(dots, series=bars, title="Sarcasm in posts", axis="F1 %")},
+        figures,
+    )
 
 
 def _seen(found: Retrieved) -> str:
@@ -131,24 +137,3 @@ def _verdict(name: str, gaps: dict[tuple[str, str], Difference]) -> str:
     if over_control:
         return f"Labels {name}: better than another post's intentions, not than text: {figures}."
     return f"Labels {name}: intentions do not help: {figures}."
-
-
-def _draw(path: Path, bars: dict[str, dict[str, Interval]]) -> None:
-    """F1 of each arm with its interval, one panel for each labelling."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4 * len(bars) + 2, 3), layout="constrained")
-    for place, axes in zip(
-        bars, figure.subplots(1, len(bars), sharey=True, squeeze=False)[0], strict=True
-    ):
-        arms = bars[place]
-        axes.errorbar(
-            [each.mean for each in arms.values()],
-            list(arms),
-            xerr=[each.half for each in arms.values()],
-            fmt="o",
-        )
-        axes.set_title(place)
-        axes.set_xlabel("F1 %")
-    figure.axes[0].invert_yaxis()
-    figure.savefig(path)
