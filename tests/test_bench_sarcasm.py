@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -152,6 +153,43 @@ def test_a_graph_without_intentions_leaves_text(tmp_path: Path) -> None:
     report, _ = harness.execute("sarcasm", out=tmp_path / "out", data=tmp_path, config=config)
     assert "no intention for any post" in report.findings[0]
     assert [row[0] for row in report.tables[0].rows] == ["Text", "most frequent class"]
+
+
+def test_a_graph_in_which_only_intentions_tell(tmp_path: Path) -> None:
+    """Any model may have written; what it says of a post is used, and another post's is not it."""
+    from benchmarks.downstream.harness.graphs import graph_of_files
+
+    said = {"plain": "to share good news", "sarcastic": "to mock a stupid rule"}
+    chance = random.Random(0)
+    posts = [
+        {"id": f"p{n}", "text": f"as seen in the park {n % 7}", "label": chance.choice(CLASSES)}
+        for n in range(160)
+    ]
+    told = [
+        {
+            "post": post["id"],
+            "post_text": post["text"],
+            "relation": "xIntent",
+            "text": said[post["label"]],
+            "model": "somebody",
+        }
+        for post in posts
+    ]
+    file = write(tmp_path / "told.jsonl", told)
+    graph = graph_of_files(tmp_path / "told.kg", {file: "intentions"}).root
+    text = f'graph = "{graph}"\ngraph_source = "intentions"\nepochs = 20\npatience = 20\n'
+    report, written = harness.execute(
+        "sarcasm",
+        out=tmp_path / "out",
+        data=tmp_path,
+        config=own(tmp_path, OWN_POSTS + text, posts),
+    )
+    reached = {
+        arm: report.figures[f"label/{arm}"]["accuracy"] for arm in ("text", "text+intentions")
+    }
+    assert reached["text+intentions"] > 95 > 75 > reached["text"]
+    assert "intentions help, and another post's do not" in report.findings[0]
+    assert "100 % of the posts have intentions, 1.0 each" in written[1].read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
