@@ -17,15 +17,20 @@ class Opened:
     ----------
     tables
         Which tables are to be read.
+    memory
+        What SQL may take.
     """
 
-    def __init__(self, directory: Directory, tables: tuple[Table, ...]) -> None:
+    def __init__(
+        self, directory: Directory, tables: tuple[Table, ...], *, memory: str = "512MB"
+    ) -> None:
         self._directory = directory
         self._tables = tables
+        self._memory = memory
 
     def __enter__(self) -> Self:
         with self._reading():
-            self._sql = connect(self._directory, tables=self._tables, memory="512MB")
+            self._sql = connect(self._directory, tables=self._tables, memory=self._memory)
         try:
             self._narrow()
         except BaseException:

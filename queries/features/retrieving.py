@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from kg import sql
 from kg.directory import Directory
+from kg.opened import Opened
 from queries.corpus import Chosen
 from queries.features import edges
 from queries.features.building import Builder
@@ -28,7 +27,7 @@ MAX_K = 1_000
 _QUERIES = 4_096  # texts looked up together
 
 
-class Features:
+class Features(Opened):
     """Intentions as features, from a knowledge base as it is on entry; a context manager.
 
     Parameters
@@ -60,7 +59,7 @@ class Features:
         before: datetime | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self.directory = directory
+        super().__init__(directory, ("posts", "products", "cobuys", "assertions"), memory="1GB")
         self._embedder = embedder
         self._chosen = chosen or Chosen()
         self._before = before
@@ -68,36 +67,19 @@ class Features:
         self._index: VectorIndex | None = None
         self._allowed: list[str] | None = None
 
-    def __enter__(self) -> Self:
+    def _narrow(self) -> None:
         from kg.vectors import open_index
 
-        with sql.store_errors(f"reading {self.directory.root}"):
-            self._sql = sql.connect(
-                self.directory, tables=["posts", "products", "cobuys", "assertions"]
-            )
-        try:
-            edges.prepare(self._sql, self._chosen, self._before)
-            known = edges.all_ids(self._sql)
-            if known:
-                self._index = open_index(self.directory)
-                if lacking := self._index.missing(known):
-                    raise NotBuiltError(
-                        f"{len(lacking):,} intentions of {self.directory.root} have no vectors yet",
-                        fix=f"intentkg build {self.directory.root}",
-                    )
-                self._allowed = None if len(known) == len(self._index) else known
-        except BaseException:
-            self._sql.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._sql.close()
+        edges.prepare(self._sql, self._chosen, self._before)
+        known = edges.all_ids(self._sql)
+        if known:
+            self._index = open_index(self._directory)
+            if lacking := self._index.missing(known):
+                raise NotBuiltError(
+                    f"{len(lacking):,} intentions of {self._directory.root} have no vectors yet",
+                    fix=f"intentkg build {self._directory.root}",
+                )
+            self._allowed = None if len(known) == len(self._index) else known
 
     @property
     def embedder(self) -> Embedder:
