@@ -153,3 +153,14 @@ def test_batches_are_padded_to_one_length_where_there_are_frames() -> None:
     assert batch.video is not None
     assert batch.video[0].shape == (2, 180, 256)
     assert not bool(batch.words.all())
+
+
+def test_all_of_it_is_measured_at_the_published_shapes() -> None:
+    from benchmarks.downstream.amess import speed
+
+    found = speed.whole(width=64, layers=1, batch=2, steps=1)
+    assert found["parameters"] > 30_522 * 64  # the word pieces' vectors alone
+    assert found["seconds"] > 0
+    deeper = speed.whole(width=64, layers=2, batch=2, steps=1)
+    layer = 4 * 64 * 64 + 2 * 64 * 256  # attention's and the network's weights
+    assert 0 < deeper["parameters"] - found["parameters"] - layer < 1_000  # and their biases

@@ -36,6 +36,8 @@ class Config:
         Of the contrastive loss.
     k, length
         Anchors of each modality; word pieces at most, and steps after alignment.
+    readout
+        Whether the alignment has a linear layer behind its LSTM; the reference code has none.
     made_*
         The made features: examples of training, validation and test; classes; frames and numbers
         in a frame of video and audio; width and layers of the BERT, whose weights are random.
@@ -57,6 +59,7 @@ class Config:
     temperature: float
     k: int
     length: int
+    readout: bool
     train_limit: int
     test_limit: int
     made_counts: tuple[int, ...]

@@ -29,6 +29,8 @@ class AnchorEmbedding(nn.Module):  # type: ignore[misc]  # torch is not followed
         Frames after alignment.
     k
         Anchors of each modality.
+    readout
+        Of the alignment: :class:`benchmarks.downstream.amess.alignment.CTCAlignment`.
     """
 
     def __init__(
@@ -40,11 +42,14 @@ class AnchorEmbedding(nn.Module):  # type: ignore[misc]  # torch is not followed
         length: int = 50,
         k: int = 8,
         heads: int = 4,
+        readout: bool = True,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.k = k
-        self.align = nn.ModuleList(CTCAlignment(size, length) for size in (video, audio))
+        self.align = nn.ModuleList(
+            CTCAlignment(size, length, readout=readout) for size in (video, audio)
+        )
         self.take = nn.ModuleList(
             nn.MultiheadAttention(width, heads, dropout, kdim=size, vdim=size, batch_first=True)
             for size in (video, audio)

@@ -31,6 +31,7 @@ def build(
     k: int,
     length: int,
     temperature: float,
+    readout: bool = True,
 ) -> Recogniser:
     """Make a model.
 
@@ -44,7 +45,7 @@ def build(
     if arm == "text-ss":
         return TextOnly(bert, sizes, descriptions, temperature=temperature)
     if arm == "mag":
-        return MagBert(bert, sizes, length=length)
+        return MagBert(bert, sizes, length=length, readout=readout)
     if arm == "mult":
         return MulT(bert, sizes)
     if arm not in ARMS:
@@ -55,6 +56,7 @@ def build(
         descriptions if arm in ("amess", "no-ame") else None,
         k=k,
         length=length,
+        readout=readout,
         anchored=arm in ("amess", "no-ss"),
         temperature=temperature,
     )

@@ -58,11 +58,13 @@ class Gate(nn.Module):  # type: ignore[misc]  # torch is not followed
 class MagBert(Recogniser):
     """MAG-BERT: the gate between BERT's embeddings and its layers, on aligned modalities."""
 
-    def __init__(self, bert: Any, sizes: Sizes, *, length: int = 50) -> None:
+    def __init__(self, bert: Any, sizes: Sizes, *, length: int = 50, readout: bool = True) -> None:
         reading = Reading(bert)
         super().__init__(reading.width, sizes.classes)
         self.reading = reading
-        self.align = nn.ModuleList(CTCAlignment(d, length) for d in (sizes.video, sizes.audio))
+        self.align = nn.ModuleList(
+            CTCAlignment(d, length, readout=readout) for d in (sizes.video, sizes.audio)
+        )
         self.gate = Gate(reading.width, sizes.video, sizes.audio)
 
     def states(self, batch: Batch) -> torch.Tensor:

@@ -105,6 +105,7 @@ def _train(
         k=k,
         length=problem.length,
         temperature=config.temperature,
+        readout=config.readout,
     )
     predicted, history = learn(
         net,

@@ -147,7 +147,7 @@ class AMess(Recogniser):
 
     Parameters
     ----------
-    k, heads, length
+    k, heads, length, readout
         See :class:`benchmarks.downstream.amess.ame.AnchorEmbedding`.
     anchored
         False: the ablation without A-ME.
@@ -164,6 +164,7 @@ class AMess(Recogniser):
         k: int = 8,
         heads: int = 4,
         length: int = 50,
+        readout: bool = True,
         anchored: bool = True,
         temperature: float = 0.7,
         dimension: int = 0,
@@ -173,7 +174,13 @@ class AMess(Recogniser):
         self.reading = reading
         self.embedding = (
             AnchorEmbedding(
-                reading.width, sizes.video, sizes.audio, length=length, k=k, heads=heads
+                reading.width,
+                sizes.video,
+                sizes.audio,
+                length=length,
+                k=k,
+                heads=heads,
+                readout=readout,
             )
             if anchored
             else PlainSum(reading.width, sizes.video, sizes.audio)

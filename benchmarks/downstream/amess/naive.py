@@ -47,7 +47,7 @@ def aligned(module: Any, frames: torch.Tensor, present: torch.Tensor) -> torch.T
     if len(frames) == places:
         return frames
     states = module.reader(frames.unsqueeze(0))[0][0]
-    shares = states.softmax(1)
+    shares = module.readout(states).softmax(1)
     rows = []
     for place in range(places):
         row = torch.zeros(frames.shape[1])
