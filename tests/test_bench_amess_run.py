@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 
 from benchmarks.downstream import harness
 from benchmarks.downstream.amess import synthetic
+from benchmarks.downstream.amess.arms import ARMS, PLAIN
 from benchmarks.downstream.amess.experiment import _train
 from benchmarks.downstream.amess.learning import Examples, Reader
 from benchmarks.downstream.amess.problems import made
@@ -78,14 +80,14 @@ def test_an_interrupted_training_ends_in_the_same(tmp_path: Path) -> None:
     assert _train(config, problem, "amess", 0, part, run, 2) == expected
 
 
-def world(folder: Path) -> Path:
+def world(folder: Path, count: int = 8) -> Path:
     """A data set of MIntRec's layout with published features, of made sentences."""
     place = folder / "data" / "mintrec"
     place.mkdir(parents=True)
     keys = []
     for name in ("train", "dev", "test"):
         rows = ["season\tepisode\tclip\ttext\tlabel"]
-        for clip in range(8):
+        for clip in range(count):
             keys.append(f"S01_E01_{name}{clip}")
             rows.append(f"S01\tE01\t{name}{clip}\tgo there\t{('Agree', 'Joke')[clip % 2]}")
         (place / f"{name}.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
@@ -97,7 +99,6 @@ def world(folder: Path) -> Path:
 
 
 PUBLISHED = """
-epochs = 1
 length = 8
 made_arms = []
 sweep = []
@@ -105,12 +106,12 @@ seeds = 1
 """
 
 
-def test_published_features_let_every_model_run(tmp_path: Path) -> None:
+def backbone(place: Path) -> Path:
+    """A BERT small enough for a test, with MiniLM's tokenizer."""
     from transformers import AutoTokenizer, BertConfig, BertModel
 
     from generation import minilm
 
-    tiny = tmp_path / "tiny"
     tokenizer = AutoTokenizer.from_pretrained(str(minilm.folder()), local_files_only=True)
     shape = BertConfig(
         vocab_size=len(tokenizer),
@@ -119,14 +120,98 @@ def test_published_features_let_every_model_run(tmp_path: Path) -> None:
         num_attention_heads=2,
         intermediate_size=32,
     )
-    BertModel(shape).save_pretrained(tiny)
-    tokenizer.save_pretrained(tiny)
-    data = world(tmp_path)
-    own = tmp_path / "own.toml"
-    own.write_text(f'{PUBLISHED}features = "{tmp_path}"\nbackbone = "{tiny}"\n', encoding="utf-8")
-    report, _ = harness.execute("amess", out=tmp_path / "out", config=own, data=data)
-    assert len(report.tables[0].rows) == 8
+    torch.manual_seed(0)
+    BertModel(shape).save_pretrained(place)
+    tokenizer.save_pretrained(place)
+    return place
+
+
+def published(
+    folder: Path, *settings: str, epochs: int = 1, features: bool = True
+) -> harness.Report:
+    """Run on :func:`world` with a small BERT."""
+    data = folder / "data"
+    if not data.exists():
+        world(folder)
+    own = folder / "own.toml"
+    given = [PUBLISHED, f"epochs = {epochs}", f"patience = {epochs}", *settings]
+    given += [f'backbone = "{backbone(folder / "tiny")}"']
+    given += [f'features = "{folder}"'] if features else []
+    own.write_text("\n".join(given), encoding="utf-8")
+    return harness.execute("amess", out=folder / "out", config=own, data=data)[0]
+
+
+def test_published_features_let_every_model_run(tmp_path: Path) -> None:
+    report = published(tmp_path)
+    assert [row[0] for row in report.tables[0].rows] == [ARMS[arm] for arm in PLAIN]
     assert (tmp_path / "video_feats.safetensors").exists()
+
+
+def test_a_graph_is_compared_with_none_and_with_a_random_one(tmp_path: Path) -> None:
+    report = published(tmp_path, 'graph = "student"', 'graph_relations = ["xIntent"]')
+    named = [row[0] for row in report.tables[0].rows]
+    assert named[-2:] == ["A-MESS + intentions", "A-MESS + random intentions"]
+    assert "100 % of the utterances have intentions, 1.0 each." in report.tables[0].note
+    for against in ("A-MESS", "A-MESS + random intentions"):
+        assert any(f"A-MESS + intentions against {against}: " in one for one in report.findings)
+    assert any("A-MESS + random intentions against A-MESS: " in one for one in report.findings)
+
+
+def test_without_features_the_words_read_them(tmp_path: Path) -> None:
+    place = tmp_path / "data" / "atomic2020"
+    place.mkdir(parents=True)
+    world(tmp_path)
+    rows = "head\trelation\ttail\nPersonX goes there\txIntent\tto meet a friend\n"
+    (place / "atomic2020_eval5000.tsv.gz").write_bytes(gzip.compress(rows.encode()))
+    report = published(tmp_path, 'graph = "atomic"', features=False)
+    assert [row[0] for row in report.tables[0].rows] == [
+        "text alone",
+        "text with SS",
+        "text with SS + intentions",
+        "text with SS + random intentions",
+    ]
+
+
+def test_a_graph_without_intentions_is_said_and_left_out(tmp_path: Path) -> None:
+    for file in (world(tmp_path) / "mintrec").iterdir():
+        file.write_text(file.read_text("utf-8").replace("go there", "?!"), encoding="utf-8")
+    report = published(tmp_path, 'graph = "student"', features=False)
+    assert report.findings[0] == (
+        "mintrec: the graph has no intention for any utterance: it was left out."
+    )
+    assert [row[0] for row in report.tables[0].rows] == ["text alone", "text with SS"]
+
+
+def test_intentions_that_tell_the_label_help_and_random_ones_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks.downstream.amess import problems
+    from benchmarks.downstream.intents.data import Utterance
+    from queries.features import OWN, Retrieved
+
+    def told(_: object, __: object, rows: list[Utterance]) -> Retrieved:
+        places = np.array([[("Agree", "Joke").index(row.label)] for row in rows], np.int32)
+        count = len(rows)
+        return Retrieved(
+            [row.key for row in rows],
+            ["a", "b"],
+            ["to agree", "to joke"],
+            np.eye(2, dtype=np.float32),
+            places,
+            np.ones((count, 1), np.float32),
+            np.full((count, 1), "xIntent", object),
+            np.full(count, OWN, np.int8),
+            np.full(count, np.datetime64("NaT"), "datetime64[us]"),
+        )
+
+    monkeypatch.setattr(problems, "_retrieve", told)
+    world(tmp_path, 48)
+    report = published(tmp_path, 'graph = "student"', "rate = 1e-2", epochs=6, features=False)
+    reached = {row[0]: float(row[1]) for row in report.tables[0].rows}
+    assert reached["text with SS + intentions"] == 100.0
+    assert reached["text with SS + random intentions"] < 75.0
+    assert reached["text with SS"] < 75.0
+    assert sum("+ intentions against" in one and "better" in one for one in report.findings) == 2
 
 
 def test_a_label_that_training_lacks_is_named(tmp_path: Path) -> None:

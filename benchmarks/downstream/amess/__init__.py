@@ -38,6 +38,14 @@ class Config:
         Anchors of each modality; word pieces at most, and steps after alignment.
     readout
         Whether the alignment has a linear layer behind its LSTM; the reference code has none.
+    graph
+        Intentions to read as further tokens behind the words, in arms of their own beside as many
+        random ones: the ``student``'s about each utterance, or those of ATOMIC 2020 that are
+        nearest in meaning (``atomic``); ``none``.
+    graph_relations
+        Of the student's.
+    graph_k
+        Intentions at most for an utterance.
     made_*
         The made features: examples of training, validation and test; classes; frames and numbers
         in a frame of video and audio; width and layers of the BERT, whose weights are random.
@@ -60,6 +68,9 @@ class Config:
     k: int
     length: int
     readout: bool
+    graph: Literal["none", "student", "atomic"]
+    graph_relations: tuple[str, ...]
+    graph_k: int
     train_limit: int
     test_limit: int
     made_counts: tuple[int, ...]

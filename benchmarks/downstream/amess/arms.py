@@ -19,7 +19,14 @@ ARMS = {
     "no-ame": "A-MESS without A-ME",
     "no-ss": "A-MESS without SS",
     "neither": "A-MESS without SS and A-ME",
+    "text-ss+intentions": "text with SS + intentions",
+    "text-ss+random": "text with SS + random intentions",
+    "amess+intentions": "A-MESS + intentions",
+    "amess+random": "A-MESS + random intentions",
 }
+"""What stands behind a "+" is read beside the words: a graph's intentions, or others' (control)."""
+
+PLAIN = tuple(arm for arm in ARMS if "+" not in arm)
 
 
 def build(
@@ -32,24 +39,32 @@ def build(
     length: int,
     temperature: float,
     readout: bool = True,
+    dimension: int = 0,
 ) -> Recogniser:
     """Make a model.
+
+    Parameters
+    ----------
+    dimension
+        Length of the intentions' vectors, for arms with a "+".
 
     Raises
     ------
     UsageError
         If there is no arm of that name.
     """
+    if arm not in ARMS:
+        raise UsageError(f"there is no arm {arm!r}", fix=f"they are: {', '.join(ARMS)}")
+    arm, _, beside = arm.partition("+")
+    width = dimension if beside else 0
     if arm == "text":
         return TextOnly(bert, sizes)
     if arm == "text-ss":
-        return TextOnly(bert, sizes, descriptions, temperature=temperature)
+        return TextOnly(bert, sizes, descriptions, temperature=temperature, dimension=width)
     if arm == "mag":
         return MagBert(bert, sizes, length=length, readout=readout)
     if arm == "mult":
         return MulT(bert, sizes)
-    if arm not in ARMS:
-        raise UsageError(f"there is no arm {arm!r}", fix=f"they are: {', '.join(ARMS)}")
     return AMess(
         bert,
         sizes,
@@ -59,4 +74,5 @@ def build(
         readout=readout,
         anchored=arm in ("amess", "no-ss"),
         temperature=temperature,
+        dimension=width,
     )

@@ -17,9 +17,15 @@ class TextOnly(Recogniser):
     """BERT on the words; with `descriptions` it is synchronised as A-MESS is."""
 
     def __init__(
-        self, bert: Any, sizes: Sizes, descriptions: torch.Tensor | None = None, **options: Any
+        self,
+        bert: Any,
+        sizes: Sizes,
+        descriptions: torch.Tensor | None = None,
+        *,
+        dimension: int = 0,
+        **options: Any,
     ) -> None:
-        reading = Reading(bert)
+        reading = Reading(bert, dimension)
         super().__init__(reading.width, sizes.classes, descriptions, **options)
         self.reading = reading
 

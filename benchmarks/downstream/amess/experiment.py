@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.downstream.amess.arms import ARMS, build
+from benchmarks.downstream.amess.arms import ARMS, PLAIN, build
 from benchmarks.downstream.amess.learning import learn
 from benchmarks.downstream.amess.outside import in_and_out
 from benchmarks.downstream.amess.problems import Problem, made, published
@@ -17,6 +17,7 @@ from benchmarks.downstream.harness.training import seeded
 
 if TYPE_CHECKING:
     from benchmarks.downstream.amess import Config
+    from queries.features import Retrieved
 
 INSIDE = {"accuracy": "ACC", "f1": "F1", "precision": "P", "recall": "R"}
 WHOLE = {"accuracy": "ACC", "f1_is": "F1-IS", "f1_os": "F1-OS", "f1": "F1"}
@@ -32,11 +33,21 @@ def experiment(config: Config, run: Run) -> Report:
     if config.dataset != "none":
         problem = published(config, run)
         whole = problem.splits[0].video is not None
-        arms = tuple(ARMS) if whole else ("text", "text-ss")
-        done = _cells(config, run, config.dataset, problem, arms)
-        note = "" if whole else " Words alone: there are no video and audio features here."
-        tables.append(_table(config.dataset, problem, done, note))
+        arms = list(PLAIN) if whole else ["text", "text-ss"]
         pairs = [("text-ss", "text")] + ([("amess", "no-ame"), ("amess", "no-ss")] if whole else [])
+        note = "" if whole else " Words alone: there are no video and audio features here."
+        if problem.retrieved is not None and problem.retrieved.missing.all():
+            findings.append(
+                f"{config.dataset}: the graph has no intention for any utterance: it was left out."
+            )
+        elif problem.retrieved is not None:
+            base = "amess" if whole else "text-ss"
+            own, random = f"{base}+intentions", f"{base}+random"
+            arms += [own, random]
+            pairs += [(own, base), (own, random), (random, base)]
+            note += _seen(problem.retrieved)
+        done = _cells(config, run, config.dataset, problem, arms)
+        tables.append(_table(config.dataset, problem, done, note))
         findings += [_compared(config.dataset, problem, done, *pair) for pair in pairs]
         figures |= {f"{config.dataset}/{arm}": _mean(cells) for arm, cells in done.items()}
     if config.made_arms:
@@ -95,6 +106,10 @@ def _train(
     from benchmarks.downstream.amess.synchronisation import describe
     from kg.embed import load_embedder
 
+    splits, dimension = problem.splits, 0
+    if "+" in arm and problem.retrieved is not None:
+        beside = problem.retrieved.shuffled(seed) if arm.endswith("+random") else problem.retrieved
+        splits, dimension = problem.beside(beside), beside.dimension
     seeded(seed)
     bert, tokenizer = problem.backbone()
     net = build(
@@ -106,11 +121,12 @@ def _train(
         length=problem.length,
         temperature=config.temperature,
         readout=config.readout,
+        dimension=dimension,
     )
     predicted, history = learn(
         net,
         tokenizer,
-        *problem.splits,
+        *splits,
         problem.schedule,
         seed=seed,
         folder=folder,
@@ -126,6 +142,12 @@ def _train(
         else in_and_out(gold, predicted, problem.classes)
     )
     return {**scores, "valid": max(history.scores), "predicted": predicted}
+
+
+def _seen(retrieved: Retrieved) -> str:
+    share = 100.0 * float((~retrieved.missing).mean())
+    mean = float(retrieved.mask.sum(1).mean())
+    return f" {share:.0f} % of the utterances have intentions, {mean:.1f} each."
 
 
 def _said(values: Sequence[float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from benchmarks.downstream.harness.training import Schedule
 if TYPE_CHECKING:
     from benchmarks.downstream.amess import Config
     from benchmarks.downstream.intents.data import Utterance
+    from kg.directory import Directory
+    from queries.features import Retrieved
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,9 @@ class Problem:
         Gives a new BERT and its tokenizer.
     outside
         What is done with utterances that are out of scope.
+    retrieved
+        A graph's intentions of all utterances, in the order of the splits; None: none were asked
+        for.
     """
 
     splits: tuple[Examples, Examples, Examples]
@@ -44,11 +50,22 @@ class Problem:
     schedule: Schedule
     length: int
     outside: Way = "none"
+    retrieved: Retrieved | None = None
 
     @property
     def learnt(self) -> list[str]:
         """The classes that training sees."""
         return self.classes[:-1] if self.outside == "unseen" else self.classes
+
+    def beside(self, retrieved: Retrieved) -> tuple[Examples, Examples, Examples]:
+        """The splits with intentions, in the order of the splits, to read beside the words."""
+        vectors, there = retrieved.vectors(), retrieved.mask
+        parts, start = [], 0
+        for split in self.splits:
+            part = slice(start, start + len(split))
+            start += len(split)
+            parts.append(dataclasses.replace(split, intentions=(vectors[part], there[part])))
+        return parts[0], parts[1], parts[2]
 
 
 def published(config: Config, run: Run) -> Problem:
@@ -56,11 +73,12 @@ def published(config: Config, run: Run) -> Problem:
     splits = read(config.dataset, run.data, config.outside)
     layout = LAYOUTS[config.dataset]
     chance = random.Random(config.seed)
-    parts = []
+    parts, read_rows = [], []
     limits = (config.train_limit, config.test_limit, config.test_limit)
     for rows, most in zip((splits.train, splits.valid, splits.test), limits, strict=True):
         kept = chance.sample(rows, most) if 0 < most < len(rows) else rows
         parts.append(_with_features(config, splits.labels(kept), kept, layout))
+        read_rows += kept
 
     def backbone() -> tuple[Any, Any]:
         from benchmarks.downstream.harness.backbones import load_backbone
@@ -76,7 +94,36 @@ def published(config: Config, run: Run) -> Problem:
         Schedule(config.epochs, config.patience, config.batch, config.rate, config.head_rate),
         config.length,
         config.outside,
+        None if config.graph == "none" else _retrieve(config, run, read_rows),
     )
+
+
+def _retrieve(config: Config, run: Run, rows: Sequence[Utterance]) -> Retrieved:
+    from benchmarks.downstream.harness.graphs import text_id
+    from queries.features import Features
+
+    texts = [row.text for row in rows]
+    with Features(_graph(config, run, rows)) as features:
+        run.progress("retrieving intentions")
+        if config.graph == "student":
+            ids = [text_id(row.key) for row in rows]
+            return features.of("Post", ids, k=config.graph_k, texts=texts)
+        return features.of_texts(texts, k=config.graph_k)
+
+
+def _graph(config: Config, run: Run, rows: Sequence[Utterance]) -> Directory:
+    from benchmarks.downstream.harness.graphs import graph_of_files, graph_of_posts
+
+    place = run.place(f"{config.graph}.kg")
+    if config.graph == "student":
+        return graph_of_posts(
+            place,
+            {row.key: row.text for row in rows},
+            relations=config.graph_relations,
+            progress=run.progress,
+        )
+    file = run.data("atomic2020", "atomic2020_eval5000.tsv.gz")
+    return graph_of_files(place, {file: "atomic"}, progress=run.progress)
 
 
 def _with_features(
