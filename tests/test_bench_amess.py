@@ -177,16 +177,20 @@ def tiny() -> Any:
 @pytest.mark.parametrize("arm", ARMS)
 def test_every_arm_classifies_and_learns(arm: str) -> None:
     torch.manual_seed(0)
-    net = build(arm, tiny(), Sizes(6, 10, 4), torch.randn(4, 3, 12), k=3, length=8, temperature=0.7)
+    said = torch.randn(4, 3, 12)
+    options = {"k": 3, "length": 8, "temperature": 0.7, "dimension": 5}
+    net = build(arm, tiny(), Sizes(6, 10, 4), said, **options)
+    beside = (torch.randn(3, 2, 5), torch.ones(3, 2, dtype=torch.bool)) if "+" in arm else None
     batch = Batch(
         torch.randint(0, 50, (3, 8)),
         torch.arange(8).expand(3, -1) < torch.tensor([[8], [5], [2]]),
         (torch.randn(3, 9, 6), torch.ones(3, 9, dtype=torch.bool)),
         (torch.randn(3, 11, 10), torch.ones(3, 11, dtype=torch.bool)),
+        beside,
     )
     logits, token = net(batch)
     assert logits.shape == (3, 4)
-    assert (token is None) == (arm not in ("text-ss", "amess", "no-ame"))
+    assert (token is None) == (arm.partition("+")[0] not in ("text-ss", "amess", "no-ame"))
     labels = torch.tensor([0, 1, 2])
     optimizer = torch.optim.AdamW(net.parameters(), 1e-2)
     before = net.eval().loss(batch, labels).item()

@@ -148,17 +148,11 @@ def batch(width: int = 0) -> Batch:
 @pytest.mark.parametrize("arm", ARMS)
 def test_the_joint_loss_reaches_every_parameter_of_every_arm(arm: str) -> None:
     torch.manual_seed(0)
-    net = build(arm, bert(), Sizes(6, 10, 4), torch.randn(4, 3, 12), k=3, length=8, temperature=0.7)
-    given = batch()
-    if arm.startswith("text"):
-        given = Batch(given.tokens, given.words)
+    said = torch.randn(4, 3, 12)
+    options = {"k": 3, "length": 8, "temperature": 0.7, "dimension": 5}
+    net = build(arm, bert(), Sizes(6, 10, 4), said, **options)
+    given = batch(5 if "+" in arm else 0)
     reaches_all(net.eval(), net.loss(given, torch.tensor([0, 1, 2])))
-
-
-def test_the_joint_loss_reaches_what_reads_intentions() -> None:
-    torch.manual_seed(0)
-    net = AMess(bert(), Sizes(6, 10, 4), torch.randn(4, 3, 12), k=3, length=8, dimension=5)
-    reaches_all(net.eval(), net.loss(batch(5), torch.tensor([0, 1, 2])))
 
 
 @pytest.mark.parametrize("dataset", LAYOUTS)
