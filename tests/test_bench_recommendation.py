@@ -284,7 +284,7 @@ def test_the_small_size_learns_and_is_done_once(shared_data: Path, tmp_path: Pat
     stored = {
         file: file.stat().st_mtime_ns for file in (tmp_path / "out" / "cells").rglob("*.json")
     }
-    assert len(stored) == 3 + 8 * 3
+    assert len(stored) == 3 + 8 * 2
     assert (tmp_path / "out" / "ndcg.svg").stat().st_size > 1_000
     assert answer(*words) == found
     assert {file: file.stat().st_mtime_ns for file in stored} == stored
