@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from benchmarks.downstream.harness.metrics import classification, hits
 from benchmarks.downstream.harness.training import seeded
 
 if TYPE_CHECKING:
+    import torch
+
     from benchmarks.downstream.amess import Config
     from queries.features import Retrieved
 
@@ -103,20 +106,19 @@ def _train(
     config: Config, problem: Problem, arm: str, seed: int, folder: Path, run: Run, k: int
 ) -> dict[str, Any]:
     from benchmarks.downstream.amess.model import Sizes
-    from benchmarks.downstream.amess.synchronisation import describe
-    from kg.embed import load_embedder
 
     splits, dimension = problem.splits, 0
     if "+" in arm and problem.retrieved is not None:
         beside = problem.retrieved.shuffled(seed) if arm.endswith("+random") else problem.retrieved
         splits, dimension = problem.beside(beside), beside.dimension
+    said = _described(tuple(problem.learnt))  # first: loading a model may draw random numbers
     seeded(seed)
     bert, tokenizer = problem.backbone()
     net = build(
         arm,
         bert,
         Sizes(*problem.sizes, len(problem.learnt)),
-        describe(problem.learnt, load_embedder()),
+        said,
         k=k,
         length=problem.length,
         temperature=config.temperature,
@@ -142,6 +144,14 @@ def _train(
         else in_and_out(gold, predicted, problem.classes)
     )
     return {**scores, "valid": max(history.scores), "predicted": predicted}
+
+
+@cache
+def _described(labels: tuple[str, ...]) -> torch.Tensor:
+    from benchmarks.downstream.amess.synchronisation import describe
+    from kg.embed import load_embedder
+
+    return describe(labels, load_embedder())
 
 
 def _seen(retrieved: Retrieved) -> str:
