@@ -14,8 +14,8 @@ class CTCAlignment(nn.Module):  # type: ignore[misc]  # torch is not followed
     MAG-BERT's alignment over; Tsai et al., ACL 2019, appendix.)
 
     In that code the shares are softmax of the LSTM's states. These lie in (-1, 1), so no share is
-    more than e² = 7.4 times another, and a place is little else than the mean of all frames. A
-    linear layer between the two lifts that bound.
+    more than e² = 7.4 times another, however plainly one frame matters. A linear layer between the
+    two lifts that bound.
 
     Parameters
     ----------
