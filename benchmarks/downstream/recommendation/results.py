@@ -163,8 +163,11 @@ def _verdicts(
     found = []
     for (name, task, one), rivals in gained.items():
         said = ", ".join(f"{mean:+.2f} over {ARMS[other]}" for other, _, mean in rivals)
-        better = [wins for _, wins, _ in rivals]
-        what = "help" if all(better) else "help in part" if any(better) else "do not help"
+        base, control, alike = (wins for _, wins, _ in rivals)
+        if not (base and control):
+            what = "do not help"
+        else:
+            what = "help" if alike else "help, though no more than like titles,"
         head = f"{name}, {TASKS[task].lower()}: intention edges {what}"
         found.append(f"{head} {ARMS[one.partition('+')[0]]} (NDCG@10 {said}).")
     return found
