@@ -12,14 +12,13 @@ The published data has them in files of their own, and together with all others 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from benchmarks.downstream.amess.synchronisation import OUTSIDE
 from benchmarks.downstream.harness.classifying import check_classes
-from benchmarks.downstream.intents.data import Splits, Utterance, read_utterances
+from benchmarks.downstream.intents.data import Splits, Utterance, held_out, read_utterances
 from schema.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,10 +63,8 @@ def read(dataset: str, data: Callable[..., Path], way: Way) -> Splits:
         last = data(dataset, "test.tsv")
         test = read_utterances(last, dataset, known)
     else:
-        groups = sorted({row.group for row in train})
-        held = set(random.Random(0).sample(groups, max(1, len(groups) // 10)))
-        test, valid = valid, [row for row in train if row.group in held]
-        train = [row for row in train if row.group not in held]
+        test = valid
+        train, valid = held_out(train)
     if way != "class":
         train, valid = _inside(train), _inside(valid)
     if way == "none":

@@ -18,7 +18,6 @@ from benchmarks.downstream.harness.training import Schedule
 if TYPE_CHECKING:
     from benchmarks.downstream.amess import Config
     from benchmarks.downstream.intents.data import Utterance
-    from kg.directory import Directory
     from queries.features import Retrieved
 
 
@@ -99,31 +98,11 @@ def published(config: Config, run: Run) -> Problem:
 
 
 def _retrieve(config: Config, run: Run, rows: Sequence[Utterance]) -> Retrieved:
-    from benchmarks.downstream.harness.graphs import text_id
-    from queries.features import Features
+    from benchmarks.downstream.harness.graphs import retrieve
 
-    texts = [row.text for row in rows]
-    with Features(_graph(config, run, rows)) as features:
-        run.progress("retrieving intentions")
-        if config.graph == "student":
-            ids = [text_id(row.key) for row in rows]
-            return features.of("Post", ids, k=config.graph_k, texts=texts)
-        return features.of_texts(texts, k=config.graph_k)
-
-
-def _graph(config: Config, run: Run, rows: Sequence[Utterance]) -> Directory:
-    from benchmarks.downstream.harness.graphs import graph_of_files, graph_of_posts
-
-    place = run.place(f"{config.graph}.kg")
-    if config.graph == "student":
-        return graph_of_posts(
-            place,
-            {row.key: row.text for row in rows},
-            relations=config.graph_relations,
-            progress=run.progress,
-        )
-    file = run.data("atomic2020", "atomic2020_eval5000.tsv.gz")
-    return graph_of_files(place, {file: "atomic"}, progress=run.progress)
+    keys, texts = [row.key for row in rows], [row.text for row in rows]
+    told = config.graph_relations
+    return retrieve(config.graph, run, keys, texts, k=config.graph_k, relations=told)
 
 
 def _with_features(

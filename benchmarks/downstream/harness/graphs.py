@@ -18,8 +18,10 @@ from schema.identity import post_id
 from schema.records import SCHEMAS, Rows
 
 if TYPE_CHECKING:
+    from benchmarks.downstream.harness.running import Run
     from generation.backends import Backend
     from generation.pipeline import Pipeline
+    from queries.features import Retrieved
 
 _MARK = "finished"
 _GOING = "benchmark"
@@ -98,6 +100,45 @@ def graph_of_posts(
     asked = pipeline if pipeline is not None else _student(relations, samples)
     asyncio.run(_write(directory, texts, backend, asked, progress))
     return _built(directory, progress)
+
+
+def retrieve(
+    graph: str,
+    run: Run,
+    keys: Sequence[str],
+    texts: Sequence[str],
+    *,
+    k: int,
+    relations: Sequence[str],
+) -> Retrieved:
+    """Intentions of texts, from a graph that is made for a run.
+
+    Parameters
+    ----------
+    graph
+        ``student``: the student writes about each text, whose own intentions these are.
+        ``atomic``: ATOMIC 2020's evaluation sample, of which the nearest in meaning are taken.
+    keys, texts
+        Shape (n,): names that tell the texts apart, and the texts.
+    k
+        Intentions at most for each.
+    relations
+        What the student writes.
+    """
+    from queries.features import Features
+
+    place = run.place(f"{graph}.kg")
+    if graph == "student":
+        named = dict(zip(keys, texts, strict=True))
+        directory = graph_of_posts(place, named, relations=relations, progress=run.progress)
+    else:
+        file = run.data("atomic2020", "atomic2020_eval5000.tsv.gz")
+        directory = graph_of_files(place, {file: "atomic"}, progress=run.progress)
+    with Features(directory) as features:
+        run.progress("retrieving intentions")
+        if graph == "student":
+            return features.of("Post", list(map(text_id, keys)), k=k, texts=texts)
+        return features.of_texts(texts, k=k)
 
 
 def text_id(name: str) -> str:

@@ -81,13 +81,20 @@ def read_splits(dataset: str, data: Callable[..., Path]) -> Splits:
         )
     else:
         test = read_utterances(data(dataset, "dev.tsv"), dataset, classes)
-        groups = sorted({row.group for row in train})
-        held = set(random.Random(0).sample(groups, max(1, len(groups) // 10)))
-        valid = [row for row in train if row.group in held]
-        train = [row for row in train if row.group not in held]
+        train, valid = held_out(train)
     splits = Splits(train, valid, test, classes)
     check_classes(splits.labels(train), classes, str(data(dataset, "train.tsv")))
     return splits
+
+
+def held_out(rows: Sequence[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
+    """Part a tenth of the dialogues from the others, to stop by: the others, and that tenth."""
+    groups = sorted({row.group for row in rows})
+    held = set(random.Random(0).sample(groups, max(1, len(groups) // 10)))
+    return (
+        [row for row in rows if row.group not in held],
+        [row for row in rows if row.group in held],
+    )
 
 
 def read_utterances(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,6 @@ from benchmarks.downstream.intents.data import Splits, Utterance, read_splits
 
 if TYPE_CHECKING:
     from benchmarks.downstream.intents import Config
-    from kg.directory import Directory
     from queries.features import Retrieved
 
 ARMS = {"text": "text", "intentions": "text + intentions", "random": "text + random intentions"}
@@ -80,32 +78,11 @@ def _all(splits: Splits) -> list[Utterance]:
 
 def _retrieve(config: Config, run: Run, splits: Splits) -> Retrieved:
     """Intentions of all utterances, in the order of train, validation, test."""
-    from benchmarks.downstream.harness.graphs import text_id
-    from queries.features import Features
+    from benchmarks.downstream.harness.graphs import retrieve
 
     rows = _all(splits)
-    texts = [row.text for row in rows]
-    with Features(_graph(config, run, rows)) as features:
-        run.progress("retrieving intentions")
-        if config.graph == "student":
-            ids = [text_id(row.key) for row in rows]
-            return features.of("Post", ids, k=config.k, texts=texts)
-        return features.of_texts(texts, k=config.k)
-
-
-def _graph(config: Config, run: Run, rows: Sequence[Utterance]) -> Directory:
-    from benchmarks.downstream.harness.graphs import graph_of_files, graph_of_posts
-
-    place = run.place(f"{config.graph}.kg")
-    if config.graph == "student":
-        return graph_of_posts(
-            place,
-            {row.key: row.text for row in rows},
-            relations=config.relations,
-            progress=run.progress,
-        )
-    file = run.data("atomic2020", "atomic2020_eval5000.tsv.gz")
-    return graph_of_files(place, {file: "atomic"}, progress=run.progress)
+    keys, texts = [row.key for row in rows], [row.text for row in rows]
+    return retrieve(config.graph, run, keys, texts, k=config.k, relations=config.relations)
 
 
 def _train(
