@@ -114,7 +114,7 @@ def test_another_posts_intentions() -> None:
 
 def test_posts_of_ones_own_and_a_stopped_run_ends_alike(tmp_path: Path) -> None:
     # Long enough that the process is killed in the midst of training.
-    config = own(tmp_path, OWN_POSTS + "epochs = 60\npatience = 60")
+    config = own(tmp_path, OWN_POSTS + "epochs = 30\npatience = 30")
     whole, _ = harness.execute("sarcasm", out=tmp_path / "whole", data=tmp_path, config=config)
     code = (
         "import sys; from pathlib import Path; from benchmarks.downstream import harness\n"

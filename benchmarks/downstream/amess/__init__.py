@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.downstream.harness import Report, Run
+from benchmarks.downstream.harness.training import Learning
 
 SUMMARY = "A-MESS, its ablations and its baselines"
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(Learning):
     """Settings; see ``default.toml``.
 
     Attributes
@@ -57,13 +58,6 @@ class Config:
     backbone: str
     features: str
     outside: Literal["none", "unseen", "class"]
-    seed: int
-    seeds: int
-    epochs: int
-    patience: int
-    batch: int
-    rate: float
-    head_rate: float
     temperature: float
     k: int
     length: int
@@ -71,8 +65,6 @@ class Config:
     graph: Literal["none", "student", "atomic"]
     graph_relations: tuple[str, ...]
     graph_k: int
-    train_limit: int
-    test_limit: int
     made_counts: tuple[int, ...]
     made_classes: int
     made_video: tuple[int, ...]

@@ -90,7 +90,7 @@ def published(config: Config, run: Run) -> Problem:
         splits.classes,
         (layout.video[1], layout.audio[1]),
         backbone,
-        Schedule(config.epochs, config.patience, config.batch, config.rate, config.head_rate),
+        config.schedule,
         config.length,
         config.outside,
         None if config.graph == "none" else _retrieve(config, run, read_rows),

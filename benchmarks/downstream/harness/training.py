@@ -46,6 +46,36 @@ class Schedule:
     clip: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """Settings of a benchmark that trains networks; its ``Config`` is one with more.
+
+    Attributes
+    ----------
+    seed, seeds
+        The first seed, and how many.
+    epochs, patience, batch, rate, head_rate
+        See :class:`Schedule`.
+    train_limit, test_limit
+        Only so many training, and validation or test examples, drawn with `seed`; 0: all.
+    """
+
+    seed: int
+    seeds: int
+    epochs: int
+    patience: int
+    batch: int
+    rate: float
+    head_rate: float
+    train_limit: int
+    test_limit: int
+
+    @property
+    def schedule(self) -> Schedule:
+        """How long and how fast."""
+        return Schedule(self.epochs, self.patience, self.batch, self.rate, self.head_rate)
+
+
 @dataclass(slots=True)
 class History:
     """What training saw.

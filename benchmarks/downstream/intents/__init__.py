@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.downstream.harness import Report, Run
+from benchmarks.downstream.harness.training import Learning
 
 SUMMARY = "recognise an utterance's intent with intentions of the graph beside it"
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(Learning):
     """Settings; see ``default.toml``.
 
     Attributes
@@ -37,8 +38,6 @@ class Config:
         encoder's.
     trained_layers
         How many upper layers of the encoder learn.
-    train_limit, test_limit
-        Only so many examples; 0: all.
     """
 
     dataset: Literal["mintrec", "mintrec2"]
@@ -47,17 +46,8 @@ class Config:
     relations: tuple[str, ...]
     k: int
     way: Literal["tokens", "stream"]
-    seed: int
-    seeds: int
-    epochs: int
-    patience: int
-    batch: int
-    rate: float
-    head_rate: float
     max_tokens: int
     trained_layers: int
-    train_limit: int
-    test_limit: int
 
 
 def run(config: Config, run: Run) -> Report:

@@ -12,7 +12,6 @@ from benchmarks.downstream.harness.classifying import Examples, classify
 from benchmarks.downstream.harness.comparing import Difference, interval, paired
 from benchmarks.downstream.harness.metrics import classification, hits
 from benchmarks.downstream.harness.pictures import dots
-from benchmarks.downstream.harness.training import Schedule
 from benchmarks.downstream.intents.data import Splits, Utterance, read_splits
 
 if TYPE_CHECKING:
@@ -93,13 +92,6 @@ def _train(
     folder: Path,
     run: Run,
 ) -> dict[str, Any]:
-    schedule = Schedule(
-        epochs=config.epochs,
-        patience=config.patience,
-        batch=config.batch,
-        rate=config.rate,
-        head_rate=config.head_rate,
-    )
     parts = []
     start = 0
     sentences = beside.sentences() if beside is not None and config.way == "tokens" else None
@@ -119,7 +111,7 @@ def _train(
         config.backbone,
         *parts,
         classes=len(splits.classes),
-        schedule=schedule,
+        schedule=config.schedule,
         seed=seed,
         folder=folder,
         max_tokens=config.max_tokens,

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.downstream.harness import Report, Run
+from benchmarks.downstream.harness.training import Learning
 
 SUMMARY = "tell sarcastic posts by text, image in words, and intentions (MIKO, Table 5)"
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(Learning):
     """Settings; see ``default.toml``.
 
     Attributes
@@ -41,8 +42,8 @@ class Config:
         For ``tuned``: ``minilm``, a folder, or a Hugging Face name such as bert-base-uncased.
     trained_layers
         How many upper layers of it learn.
-    train_limit, valid_limit, test_limit
-        Only so many posts, drawn with `seed`; 0: all.
+    valid_limit
+        Only so many validation posts; 0: all.
     """
 
     posts: str
@@ -54,18 +55,9 @@ class Config:
     k: int
     way: Literal["frozen", "tuned"]
     backbone: str
-    seed: int
-    seeds: int
-    epochs: int
-    patience: int
-    batch: int
-    rate: float
-    head_rate: float
     max_tokens: int
     trained_layers: int
-    train_limit: int
     valid_limit: int
-    test_limit: int
 
 
 def run(config: Config, run: Run) -> Report:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.downstream.harness import Run
 from benchmarks.downstream.harness.classifying import Examples, classify
 from benchmarks.downstream.harness.metrics import classification
-from benchmarks.downstream.harness.training import Schedule, fit, seeded
+from benchmarks.downstream.harness.training import fit, seeded
 from benchmarks.downstream.sarcasm.data import SPLITS, Posts
 
 if TYPE_CHECKING:
@@ -18,17 +18,6 @@ if TYPE_CHECKING:
     from benchmarks.downstream.sarcasm import Config
 
 _HIDDEN = 128
-
-
-def schedule_of(config: Config) -> Schedule:
-    """How long and how fast to learn."""
-    return Schedule(
-        epochs=config.epochs,
-        patience=config.patience,
-        batch=config.batch,
-        rate=config.rate,
-        head_rate=config.head_rate,
-    )
 
 
 def learn_head(
@@ -68,7 +57,7 @@ def learn_head(
         found = net(parts["valid"]).argmax(1).tolist()
         return classification(gold["valid"], found, positive=posts.positive)["f1"]
 
-    history = fit(net, len(wanted), loss, score, schedule_of(config), seed=seed, folder=folder)
+    history = fit(net, len(wanted), loss, score, config.schedule, seed=seed, folder=folder)
     with torch.no_grad():
         predicted = net(parts["test"]).argmax(1).tolist()
     return {
@@ -102,7 +91,7 @@ def tune(
         config.backbone,
         *examples,
         classes=len(posts.classes),
-        schedule=schedule_of(config),
+        schedule=config.schedule,
         seed=seed,
         folder=folder,
         max_tokens=config.max_tokens,
