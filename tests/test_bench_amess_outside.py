@@ -14,6 +14,7 @@ from benchmarks.downstream import harness
 from benchmarks.downstream.amess.outside import in_and_out, read, reject
 from benchmarks.downstream.intents.data import read_splits
 from schema.errors import InputError
+from tests.small_bert import backbone
 
 HEADER = (
     "Dialogue_id\tUtterance_id\tText\tLabel\tStart_timestamp\tEnd_timestamp\tSource\tspeakername"
@@ -122,26 +123,6 @@ def test_scores_of_the_papers_table_two() -> None:
     assert scores["f1_is"] == pytest.approx((50.0 + 200 / 3) / 2)
     assert scores["f1_os"] == pytest.approx(200 / 3)
     assert scores["f1"] == pytest.approx((50.0 + 400 / 3) / 3)
-
-
-def backbone(place: Path) -> Path:
-    """A BERT small enough for a test, with MiniLM's tokenizer."""
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    from generation import minilm
-
-    tokenizer = AutoTokenizer.from_pretrained(str(minilm.folder()), local_files_only=True)
-    shape = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-    )
-    torch.manual_seed(0)
-    BertModel(shape).save_pretrained(place)
-    tokenizer.save_pretrained(place)
-    return place
 
 
 def run(folder: Path, outside: str) -> Any:

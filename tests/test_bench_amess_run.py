@@ -17,6 +17,7 @@ from benchmarks.downstream.amess.experiment import _train
 from benchmarks.downstream.amess.learning import Examples, Reader
 from benchmarks.downstream.amess.problems import made
 from schema.errors import InputError
+from tests.small_bert import backbone
 
 SMALL = """
 seeds = 1
@@ -104,26 +105,6 @@ made_arms = []
 sweep = []
 seeds = 1
 """
-
-
-def backbone(place: Path) -> Path:
-    """A BERT small enough for a test, with MiniLM's tokenizer."""
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    from generation import minilm
-
-    tokenizer = AutoTokenizer.from_pretrained(str(minilm.folder()), local_files_only=True)
-    shape = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-    )
-    torch.manual_seed(0)
-    BertModel(shape).save_pretrained(place)
-    tokenizer.save_pretrained(place)
-    return place
 
 
 def published(

@@ -13,6 +13,7 @@ from benchmarks.downstream.amess.outside import in_and_out
 from benchmarks.downstream.amess.problems import Problem, made, published
 from benchmarks.downstream.harness import Report, Run, Table
 from benchmarks.downstream.harness.comparing import interval, paired
+from benchmarks.downstream.harness.graphs import coverage
 from benchmarks.downstream.harness.metrics import classification, hits
 from benchmarks.downstream.harness.training import seeded
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import torch
 
     from benchmarks.downstream.amess import Config
-    from queries.features import Retrieved
 
 INSIDE = {"accuracy": "ACC", "f1": "F1", "precision": "P", "recall": "R"}
 WHOLE = {"accuracy": "ACC", "f1_is": "F1-IS", "f1_os": "F1-OS", "f1": "F1"}
@@ -48,7 +48,7 @@ def experiment(config: Config, run: Run) -> Report:
             own, random = f"{base}+intentions", f"{base}+random"
             arms += [own, random]
             pairs += [(own, base), (own, random), (random, base)]
-            note += _seen(problem.retrieved)
+            note += f" {coverage(problem.retrieved, 'utterances')}"
         done = _cells(config, run, config.dataset, problem, arms)
         tables.append(_table(config.dataset, problem, done, note))
         findings += [_compared(config.dataset, problem, done, *pair) for pair in pairs]
@@ -152,12 +152,6 @@ def _described(labels: tuple[str, ...]) -> torch.Tensor:
     from kg.embed import load_embedder
 
     return describe(labels, load_embedder())
-
-
-def _seen(retrieved: Retrieved) -> str:
-    share = 100.0 * float((~retrieved.missing).mean())
-    mean = float(retrieved.mask.sum(1).mean())
-    return f" {share:.0f} % of the utterances have intentions, {mean:.1f} each."
 
 
 def _said(values: Sequence[float]) -> str:

@@ -141,6 +141,13 @@ def retrieve(
         return features.of_texts(texts, k=k)
 
 
+def coverage(retrieved: Retrieved, what: str) -> str:
+    """Say how many have intentions, and how many each: what the `what` are is for people."""
+    share = 100.0 * float((~retrieved.missing).mean())
+    mean = float(retrieved.mask.sum(1).mean())
+    return f"{share:.0f} % of the {what} have intentions, {mean:.1f} each."
+
+
 def text_id(name: str) -> str:
     """The post that :func:`graph_of_posts` makes of the text of that name."""
     return post_id(_GOING, name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.downstream.harness import Report, Run, Table
 from benchmarks.downstream.harness.classifying import Examples, classify
 from benchmarks.downstream.harness.comparing import Difference, interval, paired
+from benchmarks.downstream.harness.graphs import coverage, retrieve
 from benchmarks.downstream.harness.metrics import classification, hits
 from benchmarks.downstream.harness.pictures import dots
 from benchmarks.downstream.intents.data import Splits, Utterance, read_splits
@@ -77,8 +78,6 @@ def _all(splits: Splits) -> list[Utterance]:
 
 def _retrieve(config: Config, run: Run, splits: Splits) -> Retrieved:
     """Intentions of all utterances, in the order of train, validation, test."""
-    from benchmarks.downstream.harness.graphs import retrieve
-
     rows = _all(splits)
     keys, texts = [row.key for row in rows], [row.text for row in rows]
     return retrieve(config.graph, run, keys, texts, k=config.k, relations=config.relations)
@@ -149,7 +148,7 @@ def _report(
             ["input", "ACC %", "F1 %", "P %", "R %"],
             rows,
             f"Mean and 95 % interval over {config.seeds} seed(s); F1, P and R are macro. "
-            f"{_seen(retrieved)}",
+            f"{coverage(retrieved, 'utterances')}",
         )
     ]
     right = {arm: hits(gold, [cell["predicted"] for cell in done]) for arm, done in cells.items()}
@@ -184,12 +183,6 @@ def _report(
         axis="accuracy %",
     )
     return Report(tables, findings, {"accuracy": draw}, figures)
-
-
-def _seen(retrieved: Retrieved) -> str:
-    share = 100.0 * float((~retrieved.missing).mean())
-    mean = float(retrieved.mask.sum(1).mean())
-    return f"{share:.0f} % of the utterances have intentions, {mean:.1f} each."
 
 
 def _verdict(over_text: Difference, over_random: Difference) -> str:

@@ -19,7 +19,15 @@ from schema.identity import product_id
 SHARES = (0.7, 0.1)
 """Of the sessions: for training, and to choose settings by; the rest is tested on."""
 
-_TABLES = ("bundle_item", "bundle_intent", "item_titles", "item_asin", "session_bundle")
+_GRAPH = {
+    "bundle_item": ("bundle ID", "item ID"),
+    "bundle_intent": ("bundle ID", "intent"),
+    "item_titles": ("item ID", "titles"),
+    "item_asin": ("item ID", "source ID"),
+}
+"""The tables that the graph is made of, with their headers."""
+
+_TABLES = (*_GRAPH, "session_bundle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +193,11 @@ def write_training(domain: Domain, folder: Path) -> Path:
     """
     inside = folder / domain.folder.name
     inside.mkdir(parents=True, exist_ok=True)
-    for stem, head in (("bundle_item", "item ID"), ("bundle_intent", "intent")):
+    for stem, head in _GRAPH.items():
         with (inside / f"{stem}.csv").open("w", encoding="utf-8", newline="") as file:
             out = csv.writer(file)
-            out.writerow(["bundle ID", head])
+            out.writerow(head)
             found = rows(domain.folder / f"{stem}.csv.gz")
-            out.writerows(row for row in found if row[0] in domain.trained)
-    for stem in ("item_titles", "item_asin"):
-        with (inside / f"{stem}.csv").open("w", encoding="utf-8", newline="") as file:
-            out = csv.writer(file)
-            out.writerow(["item ID", {"item_titles": "titles", "item_asin": "source ID"}[stem]])
-            out.writerows(rows(domain.folder / f"{stem}.csv.gz"))
+            of_bundles = head[0] == "bundle ID"
+            out.writerows(row for row in found if not of_bundles or row[0] in domain.trained)
     return inside

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.downstream.harness import Report, Table
 from benchmarks.downstream.harness.comparing import Difference, Interval, interval, paired
+from benchmarks.downstream.harness.graphs import coverage
 from benchmarks.downstream.harness.metrics import classification, hits
 from benchmarks.downstream.harness.pictures import dots
 from benchmarks.downstream.sarcasm.data import Posts
@@ -84,7 +85,7 @@ def report(
                     ["input", "ACC %", "P %", "R %", "F1 %", "MIKO: ACC / P / R / F1"],
                     rows,
                     f"Mean and 95 % interval over {seeds} seed(s); learnt from the labels "
-                    f"{learnt!r}. {_seen(found)}",
+                    f"{learnt!r}. {coverage(found, 'posts')}",
                 )
             )
             right = {
@@ -117,11 +118,6 @@ def report(
         {"f1": partial(dots, series=bars, title="Sarcasm in posts", axis="F1 %")},
         figures,
     )
-
-
-def _seen(found: Retrieved) -> str:
-    share = 100.0 * float((~found.missing).mean())
-    return f"{share:.0f} % of the posts have intentions, {found.mask.sum(1).mean():.1f} each."
 
 
 def _verdict(name: str, gaps: dict[tuple[str, str], Difference]) -> str:
