@@ -1,8 +1,7 @@
 """The out-of-scope setting of MIntRec2.0: utterances with none of the intents, labelled UNK.
 
-The published data has them in files of their own, and together with all others in the folder
-``total``; that folder's files are read here: ``train.tsv``, ``dev.tsv`` and, if there is one,
-``test.tsv``, with ``UNK`` for a label. Two ways to learn, both tested on all utterances:
+How they are read: :func:`benchmarks.downstream.intents.data.read_splits`. Two ways to learn, both
+tested on all utterances:
 
 * ``class``: what is outside is one class more, and training sees examples of it (A-MESS, table
   II: "the model categories and the training data include out-of-scope samples");
@@ -12,77 +11,13 @@ The published data has them in files of their own, and together with all others 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from benchmarks.downstream.amess.synchronisation import OUTSIDE
-from benchmarks.downstream.harness.classifying import check_classes
-from benchmarks.downstream.intents.data import Splits, Utterance, held_out, read_utterances
-from schema.errors import InputError
+from benchmarks.downstream.intents.data import OUTSIDE
 
 if TYPE_CHECKING:
     import torch
-
-type Way = Literal["none", "unseen", "class"]
-"""``none``: utterances that are out of scope are left out."""
-
-
-def read(dataset: str, data: Callable[..., Path], way: Way) -> Splits:
-    """Read a data set whose files may hold utterances that are out of scope.
-
-    Without such utterances it is what :func:`benchmarks.downstream.intents.data.read_splits`
-    gives, but for a test split of MIntRec2.0, which is taken if it is there.
-
-    Parameters
-    ----------
-    dataset
-        ``mintrec`` or ``mintrec2``.
-    data
-        Finds its files (:meth:`benchmarks.downstream.harness.Run.data`).
-
-    Returns
-    -------
-    Splits
-        The intents are in order of their names; :data:`OUTSIDE` is last of the classes, unless
-        the way is ``none``.
-
-    Raises
-    ------
-    InputError
-        As :func:`read_splits`; if no utterance of the test split is out of scope, though `way`
-        asks for some.
-    """
-    place = data(dataset, "train.tsv")
-    train = read_utterances(place, dataset)
-    intents = sorted({row.label for row in train} - {OUTSIDE})
-    known = [*intents, OUTSIDE]
-    last = data(dataset, "dev.tsv")
-    valid = read_utterances(last, dataset, known)
-    if dataset == "mintrec" or place.with_name("test.tsv").exists():
-        last = data(dataset, "test.tsv")
-        test = read_utterances(last, dataset, known)
-    else:
-        test = valid
-        train, valid = held_out(train)
-    if way != "class":
-        train, valid = _inside(train), _inside(valid)
-    if way == "none":
-        test = _inside(test)
-    elif len(_inside(test)) == len(test):
-        raise InputError(
-            f"no utterance is labelled {OUTSIDE}",
-            file=str(last),
-            fix='take the files of the published folder "total", or set outside = "none"',
-        )
-    splits = Splits(train, valid, test, intents if way == "none" else known)
-    learnt = known if way == "class" else intents
-    check_classes(splits.labels(train), learnt, str(place))
-    return splits
-
-
-def _inside(rows: Sequence[Utterance]) -> list[Utterance]:
-    return [row for row in rows if row.label != OUTSIDE]
 
 
 def reject(

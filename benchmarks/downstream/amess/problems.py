@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.downstream.amess.features import LAYOUTS, Layout, padded
 from benchmarks.downstream.amess.learning import Examples
-from benchmarks.downstream.amess.outside import Way, read
 from benchmarks.downstream.harness import Run
 from benchmarks.downstream.harness.training import Schedule
+from benchmarks.downstream.intents.data import Way, read_splits
 
 if TYPE_CHECKING:
     from benchmarks.downstream.amess import Config
@@ -69,7 +69,7 @@ class Problem:
 
 def published(config: Config, run: Run) -> Problem:
     """A data set, with features where the configuration names a folder of them."""
-    splits = read(config.dataset, run.data, config.outside)
+    splits = read_splits(config.dataset, run.data, config.outside)
     layout = LAYOUTS[config.dataset]
     chance = random.Random(config.seed)
     parts, read_rows = [], []

@@ -11,14 +11,13 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
+from benchmarks.downstream.intents.data import OUTSIDE
 from schema.errors import InputError
 
 if TYPE_CHECKING:
     from kg.embed import Embedder
 
 DESCRIPTIONS = Path(__file__).with_name("descriptions.toml")
-OUTSIDE = "UNK"
-"""The label of what is outside all classes; it has no meaning to be pulled towards."""
 
 
 def describe(labels: Sequence[str], embedder: Embedder, file: Path = DESCRIPTIONS) -> torch.Tensor:
@@ -53,6 +52,7 @@ def describe(labels: Sequence[str], embedder: Embedder, file: Path = DESCRIPTION
     rows = []
     for label in labels:
         if label == OUTSIDE:
+            # It has no meaning to be pulled towards.
             rows.append(torch.zeros(next(iter(each)), embedder.dimension))
             continue
         texts = known.get(label.lower())

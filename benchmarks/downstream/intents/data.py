@@ -1,7 +1,11 @@
 """MIntRec (Zhang et al., ACM MM 2022) and MIntRec2.0 (Zhang et al., ICLR 2024): text and labels.
 
-MIntRec comes with its three splits. Of MIntRec2.0 the published test split is not to be had: its
+MIntRec comes with its three splits. Where MIntRec2.0's test split is not to be had, its
 development split is tested on, and a tenth of the training dialogues decides when to stop.
+
+Some of MIntRec2.0's utterances have none of the intents. The published data has them in files of
+their own, and together with all others in the folder ``total``; they are read if that folder's
+files are here, with ``UNK`` for a label.
 """
 
 from __future__ import annotations
@@ -11,9 +15,16 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.downstream.harness.classifying import check_classes
 from schema.errors import InputError
+
+type Way = Literal["none", "unseen", "class"]
+"""What is done with utterances out of scope: left out; tested on only; learnt as a class more."""
+
+OUTSIDE = "UNK"
+"""Their label."""
 
 _COLUMNS = {
     "mintrec": ("text", "label", ("season", "episode", "clip")),
@@ -43,7 +54,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """Three splits, and the classes in order of their names."""
+    """Three splits, and the classes: intents in order of their names, and :data:`OUTSIDE` last."""
 
     train: list[Utterance]
     valid: list[Utterance]
@@ -56,7 +67,7 @@ class Splits:
         return [number[row.label] for row in rows]
 
 
-def read_splits(dataset: str, data: Callable[..., Path]) -> Splits:
+def read_splits(dataset: str, data: Callable[..., Path], outside: Way = "none") -> Splits:
     """Read a data set.
 
     Parameters
@@ -65,26 +76,46 @@ def read_splits(dataset: str, data: Callable[..., Path]) -> Splits:
         ``mintrec`` or ``mintrec2``.
     data
         Finds its files (:meth:`benchmarks.downstream.harness.Run.data`).
+    outside
+        What is done with utterances out of scope. With ``none``, :data:`OUTSIDE` is no class.
 
     Raises
     ------
     InputError
         If a file lacks a column, a text or a label; or names a label that training does not; or a
-        class has one training example.
+        class has one training example; or no utterance of the test split is out of scope, though
+        some are asked for.
     """
-    train = read_utterances(data(dataset, "train.tsv"), dataset)
-    classes = sorted({row.label for row in train})
-    if dataset == "mintrec":
-        valid, test = (
-            read_utterances(data(dataset, f"{name}.tsv"), dataset, classes)
-            for name in ("dev", "test")
-        )
+    place = data(dataset, "train.tsv")
+    train = read_utterances(place, dataset)
+    intents = sorted({row.label for row in train} - {OUTSIDE})
+    known = [*intents, OUTSIDE]
+    last = data(dataset, "dev.tsv")
+    valid = read_utterances(last, dataset, known)
+    if dataset == "mintrec" or place.with_name("test.tsv").exists():
+        last = data(dataset, "test.tsv")
+        test = read_utterances(last, dataset, known)
     else:
-        test = read_utterances(data(dataset, "dev.tsv"), dataset, classes)
+        test = valid
         train, valid = held_out(train)
-    splits = Splits(train, valid, test, classes)
-    check_classes(splits.labels(train), classes, str(data(dataset, "train.tsv")))
+    if outside != "class":
+        train, valid = _inside(train), _inside(valid)
+    if outside == "none":
+        test = _inside(test)
+    elif len(_inside(test)) == len(test):
+        raise InputError(
+            f"no utterance is labelled {OUTSIDE}",
+            file=str(last),
+            fix='take the files of the published folder "total", or set outside = "none"',
+        )
+    splits = Splits(train, valid, test, intents if outside == "none" else known)
+    learnt = known if outside == "class" else intents
+    check_classes(splits.labels(train), learnt, str(place))
     return splits
+
+
+def _inside(rows: Sequence[Utterance]) -> list[Utterance]:
+    return [row for row in rows if row.label != OUTSIDE]
 
 
 def held_out(rows: Sequence[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
