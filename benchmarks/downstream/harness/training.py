@@ -143,7 +143,10 @@ def fit(
 
     steps = schedule.epochs * -(-count // schedule.batch)
     optimizer = torch.optim.AdamW(
-        _groups(model, encoder, schedule), lr=schedule.rate, weight_decay=schedule.decay
+        _groups(model, encoder, schedule),
+        lr=schedule.rate,
+        weight_decay=schedule.decay,
+        fused=True,  # word pieces are most of the weights: a quarter of a CPU's step otherwise
     )
     rising = max(1, int(steps * schedule.warmup))
     scheduler = LambdaLR(
