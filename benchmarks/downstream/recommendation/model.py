@@ -7,6 +7,7 @@ the same question to the same model.
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,25 +116,31 @@ class Recommender(nn.Module):  # type: ignore[misc]
         self._drop = settings.drop
         self.register_buffer("ends", torch.from_numpy(edges.ends))
         self.register_buffer("weights", torch.from_numpy(edges.weights))
-        self._whole = self._both_ways(self.ends, self.weights)
+        self._whole = self._adjacency(self.ends, self.weights)
 
     def forward(self) -> torch.Tensor:
         """Embeddings of all items, shape (items, dimension), each of length 1."""
-        ends, weights = self._whole
+        graph = self._whole
         if self.training and self._drop:
             kept = torch.rand(self.ends.shape[1]) >= self._drop
-            ends, weights = self._both_ways(self.ends[:, kept], self.weights[kept])
-        found = self.net.get_embedding(ends, weights)[: self.items]
+            graph = self._adjacency(self.ends[:, kept], self.weights[kept])
+        found = self.net.get_embedding(graph)[: self.items]
         # An item without edges has one layer only: unnormalised, it would lose to all others.
         normed: torch.Tensor = nn.functional.normalize(found, dim=1)
         return normed
 
-    def _both_ways(self, ends: Any, weights: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        both = torch.cat([ends, ends.flip(0)], 1)
-        normed: tuple[torch.Tensor, torch.Tensor] = gcn_norm(
-            both, torch.cat([weights, weights]), self.net.num_nodes, add_self_loops=False
+    def _adjacency(self, ends: Any, weights: Any) -> torch.Tensor:
+        """The graph both ways, normalised; as a sparse matrix, which spares a row for each edge."""
+        nodes = self.net.num_nodes
+        both, normed = gcn_norm(
+            torch.cat([ends, ends.flip(0)], 1),
+            torch.cat([weights, weights]),
+            nodes,
+            add_self_loops=False,
         )
-        return normed
+        with warnings.catch_warnings():  # torch calls this layout beta
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.sparse_coo_tensor(both, normed, (nodes, nodes)).to_sparse_csr()
 
 
 def train(
