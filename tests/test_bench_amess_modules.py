@@ -12,7 +12,7 @@ from transformers import BertConfig, BertModel
 
 from benchmarks.downstream.amess import synthetic
 from benchmarks.downstream.amess.alignment import CTCAlignment
-from benchmarks.downstream.amess.ame import AnchorEmbedding, Modality, PlainSum
+from benchmarks.downstream.amess.ame import AnchorEmbedding, Modality, PlainSum, pooled
 from benchmarks.downstream.amess.anchors import AnchorAttention
 from benchmarks.downstream.amess.arms import ARMS, build
 from benchmarks.downstream.amess.baselines import Gate
@@ -220,6 +220,20 @@ def learnt(net: Learner, rate: float) -> Learner:
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
     return net.eval()
+
+
+@pytest.mark.parametrize("words", [1, 3, 5, 8])
+@pytest.mark.parametrize("count", [1, 4, 7])
+def test_the_ablation_pools_what_is_there_to_the_words(words: int, count: int) -> None:
+    """A frame that fell on a padded word would be lost: nothing after it reads padding."""
+    (given,) = frames((2, 7, 3))
+    present, read = all_of(given), torch.ones(2, 8, dtype=torch.bool)
+    present[0, count:], read[0, words:] = False, False
+    found = pooled(given, present, read)
+    for row, frame_count, word_count in ((0, count, words), (1, 7, 8)):
+        expected = nn.functional.adaptive_avg_pool1d(given[row, :frame_count].T, word_count)
+        torch.testing.assert_close(found[row, :word_count], expected.T)
+    assert not found[0, words:].any()
 
 
 def accuracy(net: Learner, *, without: bool = False) -> float:

@@ -96,7 +96,8 @@ class AnchorEmbedding(nn.Module):  # type: ignore[misc]  # torch is not followed
 class PlainSum(nn.Module):  # type: ignore[misc]  # torch is not followed
     """What stands in A-ME's place in the ablation: all frames, none of them selected.
 
-    Each modality is averaged down to the text's length, projected to its width and added.
+    Each modality is averaged down to the words of its utterance (:func:`pooled`), projected to
+    their width and added.
     """
 
     def __init__(self, width: int, video: int, audio: int, *, dropout: float = 0.1) -> None:
@@ -110,8 +111,35 @@ class PlainSum(nn.Module):  # type: ignore[misc]  # torch is not followed
     ) -> torch.Tensor:
         """As :meth:`AnchorEmbedding.forward`."""
         total = text
-        for project, (frames, _) in zip(self.project, (video, audio), strict=True):
-            pooled = nn.functional.adaptive_avg_pool1d(frames.transpose(1, 2), text.shape[1])
-            total = total + project(pooled.transpose(1, 2))
+        for project, (frames, present) in zip(self.project, (video, audio), strict=True):
+            total = total + project(pooled(frames, present, words))
         fused: torch.Tensor = self.dropout(self.norm(total))
         return fused
+
+
+def pooled(frames: torch.Tensor, present: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+    """Average the frames of each utterance down to as many as it has words.
+
+    Of t frames that are there and n words, word j gets the mean of frames floor(j t / n) to
+    ceil((j + 1) t / n), as adaptive pooling has it. Padding is neither read nor written to: what
+    stood there would be lost, as nothing after it reads padding.
+
+    Parameters
+    ----------
+    frames, present
+        Shapes (n, T, D) and (n, T), False for padding.
+    words
+        Shape (n, L), False for padding.
+
+    Returns
+    -------
+    Tensor
+        Shape (n, L, D), zeros for padding.
+    """
+    place = present.cumsum(1)[:, None] - 1  # of each frame among those that are there
+    word = words.cumsum(1)[..., None] - 1
+    t, n = present.sum(1)[:, None, None], words.sum(1)[:, None, None].clamp(min=1)
+    start, end = word * t // n, -(-(word + 1) * t // n)
+    taken = (place >= start) & (place < end) & present[:, None] & words[..., None]
+    shares = taken.to(frames.dtype)
+    return shares @ frames / shares.sum(2, keepdim=True).clamp(min=1.0)
