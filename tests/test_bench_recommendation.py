@@ -23,7 +23,7 @@ from benchmarks.downstream.recommendation.data import (
     write_training,
 )
 from benchmarks.downstream.recommendation.model import Recommender, Settings, means, train
-from benchmarks.downstream.recommendation.results import significant
+from benchmarks.downstream.recommendation.results import Part, significant
 from queries.features import NEAREST, OWN, Retrieved
 from schema.errors import InputError, UsageError
 from schema.identity import product_id
@@ -74,11 +74,12 @@ def domain_of(folder: Path) -> Any:
 def retrieved(places: list[list[int]], origin: int, score: float = 0.5) -> Retrieved:
     filled = np.array(places, np.int32)
     n = len(filled)
+    names = [f"i{number}" for number in range(max(3, int(filled.max()) + 1))]
     return Retrieved(
         keys=[str(i) for i in range(n)],
-        intention_ids=["a", "b", "c"],
-        texts=["a", "b", "c"],
-        table=np.eye(3, dtype=np.float32),
+        intention_ids=names,
+        texts=names,
+        table=np.eye(len(names), dtype=np.float32),
         places=filled,
         scores=np.where(filled >= 0, np.float32(score), np.float32(np.nan)),
         relations=np.full(filled.shape, None, object),
@@ -99,6 +100,16 @@ def test_no_session_is_learnt_from_and_asked_about(shared_data: Path) -> None:
     assert inside and outside and not inside & outside
     assert len(domain.train) + len(domain.valid) + len(domain.test) == len(sessions) == 1_910
     assert 0.6 < len(domain.train) / len(sessions) < 0.8
+    assert len(domain.sessions) == len(domain.test)
+    assert len(set(domain.sessions)) < len(domain.test)
+
+
+def test_bundles_of_one_session_count_once_in_comparisons() -> None:
+    asked = completions([[1, 2], [3, 4], [5, 6]])
+    part = Part(asked, np.arange(6), [7, 7, 9])
+    found = [1.0, 1.0, 99.0, 99.0, 99.0, 1.0]
+    assert part.scores(found, "ndcg").tolist() == [100.0, 0.0, 50.0]
+    assert part.by_session(found, "ndcg").tolist() == [50.0, 50.0]
 
 
 def test_the_questions() -> None:
@@ -174,17 +185,29 @@ def test_bundles_become_edges_between_items() -> None:
 
 
 def test_intentions_become_nodes() -> None:
-    found = edges.intentions(retrieved([[2, 0], [2, -1]], OWN), 2, 0.3, 0.9)
+    found = edges.intentions(edges.chosen(retrieved([[2, 0], [2, -1]], OWN), 2, 0.9), 0.3)
     assert sorted(found.ends.T.tolist()) == [[0, 2], [0, 3], [1, 3]]
     assert found.others.tolist() == [[1, 0, 0], [0, 0, 1]]
     assert found.weights == pytest.approx([0.3] * 3)
-    assert edges.intentions(retrieved([[2, 0], [2, -1]], OWN), 1, 1.0, 0.0).ends.shape == (2, 2)
+    first = edges.chosen(retrieved([[2, 0], [2, -1]], OWN), 1, 0.0)
+    assert edges.intentions(first, 1.0).ends.shape == (2, 2)
 
 
 def test_intentions_far_in_meaning_are_left_out() -> None:
     near = retrieved([[2, 0], [2, -1]], NEAREST, score=0.5)
-    assert edges.intentions(near, 2, 1.0, 0.5).ends.shape == (2, 3)
-    assert edges.intentions(near, 2, 1.0, 0.6).ends.shape == (2, 0)
+    assert edges.intentions(edges.chosen(near, 2, 0.5), 1.0).ends.shape == (2, 3)
+    assert edges.intentions(edges.chosen(near, 2, 0.6), 1.0).ends.shape == (2, 0)
+
+
+def test_random_intentions_are_dealt_out_of_those_that_were_chosen() -> None:
+    """Nodes that no real edge has would make the control another graph."""
+    places = [[row % 5, 5 + row, 40 + row] for row in range(30)]
+    first = edges.chosen(retrieved(places, OWN), 1, 0.0)
+    real, dealt = edges.intentions(first, 1.0), edges.intentions(first.shuffled(3), 1.0)
+    assert real.others.tolist() == dealt.others.tolist()
+    degrees = [np.bincount(graph.ends[1] - 30).tolist() for graph in (real, dealt)]
+    assert degrees[0] == degrees[1] == [6] * 5
+    assert real.ends.tolist() != dealt.ends.tolist()
 
 
 def test_like_titles_are_joined_once() -> None:
@@ -203,7 +226,7 @@ def test_shapes_and_gradients() -> None:
     torch.manual_seed(0)
     graph = edges.joined(
         edges.bought_together([[0, 1], [2, 3]], 3),
-        edges.intentions(retrieved([[0, 1], [2, -1], [1, -1], [2, -1]], OWN), 2, 1.0, 0.0),
+        edges.intentions(retrieved([[0, 1], [2, -1], [1, -1], [2, -1]], OWN), 1.0),
     )
     vectors = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     for known in (None, vectors):
@@ -253,7 +276,7 @@ def test_only_intentions_lead_to_an_item_that_was_never_bought(tmp_path: Path) -
     bundles = [[0, 1], [1, 2], [2, 3], [0, 3], [4, 5], [5, 6], [6, 7], [4, 7]]
     bought = edges.bought_together(bundles, 3)
     themes = [[0]] * 4 + [[1]] * 4 + [[0], [1]]
-    told = edges.joined(bought, edges.intentions(retrieved(themes, OWN), 1, 1.0, 0.0))
+    told = edges.joined(bought, edges.intentions(retrieved(themes, OWN), 1.0))
     questions = [Question(0, (item,), 8 + item // 4) for item in range(8)]
 
     def right(vectors: Any) -> int:

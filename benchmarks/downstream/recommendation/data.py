@@ -42,6 +42,8 @@ class Domain:
         Shape (n,).
     train, valid, test
         Bundles: the items of each, at least two.
+    sessions
+        For each test bundle the number of the session that it comes from.
     trained
         Names of the training bundles, as the tables have them.
     folder
@@ -53,6 +55,7 @@ class Domain:
     train: list[list[int]]
     valid: list[list[int]]
     test: list[list[int]]
+    sessions: list[int]
     trained: set[str]
     folder: Path
 
@@ -133,10 +136,15 @@ def read_domain(name: str, data: Callable[..., Path], *, seed: int, most: int = 
         )
     number = {item: place for place, item in enumerate(names)}
     first, second = (round(sum(SHARES[:n]) * len(order)) for n in (1, 2))
-    parts = []
+    parts, origins = [], []
     for part in (order[:first], order[first:second], order[second:]):
-        inside = (held.get(bundle, {}) for session in part for bundle in sessions[session])
-        parts.append([[number[item] for item in items] for items in inside if len(items) > 1])
+        inside = [
+            (place, [number[item] for item in held.get(bundle, ())])
+            for place, session in enumerate(part)
+            for bundle in sessions[session]
+        ]
+        parts.append([items for _, items in inside if len(items) > 1])
+        origins.append([place for place, items in inside if len(items) > 1])
     if not all(parts):
         raise InputError(
             f"{len(order)} sessions are too few to split",
@@ -149,6 +157,7 @@ def read_domain(name: str, data: Callable[..., Path], *, seed: int, most: int = 
         train=parts[0],
         valid=parts[1],
         test=parts[2],
+        sessions=origins[2],
         trained={bundle for session in order[:first] for bundle in sessions[session]},
         folder=files["bundle_item"].parent,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -45,23 +45,32 @@ def bought_together(bundles: list[list[int]], dimension: int) -> Edges:
     return Edges(ends, weights, np.zeros((0, dimension), np.float32))
 
 
-def intentions(retrieved: Retrieved, k: int, weight: float, least: float) -> Edges:
-    """Each item with its first `k` intentions, which become nodes.
-
-    An intention that was found by meaning counts only from a cosine of `least`.
-    """
+def chosen(retrieved: Retrieved, k: int, least: float) -> Retrieved:
+    """The first `k` intentions of each item; one found by meaning only from a cosine of `least`."""
     import numpy as np
 
     from queries.features import NEAREST
 
-    n = len(retrieved)
     far = (retrieved.origins == NEAREST)[:, None] & ~(retrieved.scores >= least)
-    places = np.where(far, -1, retrieved.places)[:, :k]
+    places = np.where(far, -1, retrieved.places)[:, :k].astype(np.int32)
+    return replace(
+        retrieved,
+        places=places,
+        scores=retrieved.scores[:, :k],
+        relations=retrieved.relations[:, :k],
+    )
+
+
+def intentions(retrieved: Retrieved, weight: float) -> Edges:
+    """Each item with its intentions, which become nodes."""
+    import numpy as np
+
+    places = retrieved.places
     items, columns = (places >= 0).nonzero()
     used, row = np.unique(places[items, columns], return_inverse=True)
+    n = len(retrieved)
     ends = np.stack([items.astype(np.int64), n + row.astype(np.int64)])
-    table = retrieved.table[used]
-    return Edges(ends, np.full(len(items), weight, np.float32), table)
+    return Edges(ends, np.full(len(items), weight, np.float32), retrieved.table[used])
 
 
 def alike(vectors: Vectors, k: int, weight: float, least: float) -> Edges:

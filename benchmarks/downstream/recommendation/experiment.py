@@ -233,7 +233,8 @@ def _edges(known: Known, arm: str, settings: Settings, seed: int) -> Edges:
     if beside == "alike":
         more = edges.alike(known.vectors, settings.k, settings.weight, settings.least)
     else:
-        retrieved = known.retrieved[settings.way]
+        # Chosen first: random ones have to be as many as those that they stand against.
+        retrieved = edges.chosen(known.retrieved[settings.way], settings.k, settings.least)
         retrieved = retrieved.shuffled(seed) if beside == "random" else retrieved
-        more = edges.intentions(retrieved, settings.k, settings.weight, settings.least)
+        more = edges.intentions(retrieved, settings.weight)
     return edges.joined(base, more)

@@ -34,18 +34,35 @@ type Done = Mapping[str, Sequence[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """Questions of one kind: all of a task's, or those whose answer is cold."""
+    """Questions of one kind: all of a task's, or those whose answer is cold.
+
+    Attributes
+    ----------
+    sessions
+        Of each bundle, by its number, the session that it comes from.
+    """
 
     questions: Sequence[Question]
     places: npt.NDArray[np.int64]
+    sessions: Sequence[int]
 
     def scores(self, ranks: Sequence[float], measure: str) -> npt.NDArray[np.float64]:
         """Mean of each bundle, shape (bundles,)."""
         import numpy as np
 
         chosen = np.asarray(ranks)[self.places]
-        groups = [self.questions[place].bundle for place in self.places]
-        return by_group(gains(chosen)[measure], groups)
+        return by_group(gains(chosen)[measure], self._bundles())
+
+    def by_session(self, ranks: Sequence[float], measure: str) -> npt.NDArray[np.float64]:
+        """Mean of each session over its bundles, shape (sessions,).
+
+        Bundles of one session share a shopper and are split together: they are not independent.
+        """
+        bundles = sorted(set(self._bundles()))
+        return by_group(self.scores(ranks, measure), [self.sessions[one] for one in bundles])
+
+    def _bundles(self) -> list[int]:
+        return [self.questions[place].bundle for place in self.places]
 
 
 def report(domains: Mapping[str, Known], cells: Mapping[str, Done]) -> Report:
@@ -122,16 +139,16 @@ def _parts(known: Known, questions: Sequence[Question]) -> dict[str, Part]:
     warm = known.domain.warm
     cold = [place for place, one in enumerate(questions) if one.answer not in warm]
     return {
-        "all": Part(questions, np.arange(len(questions))),
-        "cold": Part(questions, np.array(cold, np.int64)),
+        "all": Part(questions, np.arange(len(questions)), known.domain.sessions),
+        "cold": Part(questions, np.array(cold, np.int64), known.domain.sessions),
     }
 
 
 def _mean(part: Part, task: str, done: Sequence[dict[str, Any]]) -> list[float]:
-    """NDCG of each bundle, mean over the seeds."""
+    """NDCG of each session, mean over the seeds."""
     import numpy as np
 
-    found: list[float] = np.mean([part.scores(cell[task], "ndcg") for cell in done], 0).tolist()
+    found: list[float] = np.mean([part.by_session(cell[task], "ndcg") for cell in done], 0).tolist()
     return found
 
 
@@ -140,13 +157,13 @@ def _differences(
 ) -> Table:
     return Table(
         "differences",
-        "NDCG@10 compared, bundle by bundle",
+        "NDCG@10 compared, session by session",
         ["domain", "task", "answers", "", "against", "difference, 95 % interval, p", "holds"],
         [
             [name, task, kind, ARMS[one], ARMS[other], str(gap), "yes" if holds else "no"]
             for (name, task, kind, one, other, gap), holds in zip(compared, held, strict=True)
         ],
-        "Each bundle counts with its mean over its questions and the seeds; p of a paired "
+        "Each session counts with its mean over its bundles and the seeds; p of a paired "
         "permutation test. Holds: among all these comparisons, at a false discovery rate of 5 %.",
     )
 
