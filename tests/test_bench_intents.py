@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.downstream import harness
 from benchmarks.downstream.intents.data import read_splits
+from intentkg.commands.bench import default_folder
 from schema.errors import InputError
 from tests.door import answer
 
@@ -123,3 +124,17 @@ def test_dialogues_of_mintrec2_are_not_split(shared_data: Path) -> None:
     assert len(splits.classes) == 30
     assert not {row.group for row in splits.train} & {row.group for row in splits.valid}
     assert splits.train[0].key == "dia0_utt0"
+
+
+@pytest.mark.parametrize(
+    ("config", "quick", "expected"),
+    [
+        (None, False, "bench/amess"),
+        (None, True, "bench/amess-quick"),
+        ("own/made.toml", False, "bench/amess-made"),
+        ("own/made.toml", True, "bench/amess-made-quick"),
+    ],
+)
+def test_each_configuration_has_a_folder(config: str | None, quick: bool, expected: str) -> None:
+    found = default_folder("amess", Path(config) if config else None, quick=quick)
+    assert found == Path(expected)

@@ -38,7 +38,8 @@ class _Names(click.ParamType[str]):
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="The run's folder: results, pictures, what is done so far. Default: bench/NAME.",
+    help="The run's folder: results, pictures, what is done so far. Default: bench/NAME, with the "
+    "name of the configuration's file behind it.",
 )
 @output.json_option
 def command(
@@ -65,7 +66,7 @@ def command(
         else:
             output.table(["benchmark", "what it asks"], [list(item) for item in found.items()])
         return
-    folder = out or Path("bench") / (f"{name}-quick" if quick else name)
+    folder = out or default_folder(name, config, quick=quick)
     with output.progress(quiet=as_json) as progress:
         report, written = harness.execute(
             name,
@@ -87,6 +88,12 @@ def command(
     for sentence in report.findings:
         output.say(sentence)
     output.say("written: " + ", ".join(str(file) for file in written))
+
+
+def default_folder(name: str, config: Path | None, *, quick: bool) -> Path:
+    """A run's folder, another for each configuration: their results are not mixed."""
+    parts = [name, *([config.stem] if config else []), *(["quick"] if quick else [])]
+    return Path("bench", "-".join(parts))
 
 
 def _one_by_one(progress: output.Progress) -> Callable[[str], None]:
