@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from benchmarks.downstream.amess.arms import ARMS, PLAIN
 from benchmarks.downstream.amess.experiment import _train
 from benchmarks.downstream.amess.learning import Examples, Reader
 from benchmarks.downstream.amess.problems import made
-from schema.errors import InputError
+from schema.errors import InputError, UsageError
 from tests.small_bert import backbone
 
 SMALL = """
@@ -126,6 +128,29 @@ def test_published_features_let_every_model_run(tmp_path: Path) -> None:
     report = published(tmp_path)
     assert [row[0] for row in report.tables[0].rows] == [ARMS[arm] for arm in PLAIN]
     assert (tmp_path / "video_feats.safetensors").exists()
+
+
+def test_a_pickle_that_was_replaced_is_read_again(tmp_path: Path) -> None:
+    published(tmp_path)
+    file = tmp_path / "video_feats.pkl"
+    file.write_bytes(pickle.dumps({"S01_E01_other": np.ones((5, 256), np.float32)}))
+    made = (tmp_path / "video_feats.safetensors").stat().st_mtime_ns
+    os.utime(file, ns=(made + 1_000_000_000, made + 1_000_000_000))
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(InputError, match=r"no features of 8 sample\(s\), the first S01_E01_train0"):
+        published(tmp_path)
+
+
+def test_a_sample_that_leaves_a_class_with_one_example(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"class '(Agree|Joke)' has [01] training example"):
+        published(tmp_path, "train_limit = 3", features=False)
+
+
+def test_more_classes_than_are_described(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('dataset = "none"\nmade_classes = 9\n', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"made_classes is 9\nfix: take 2 to 8"):
+        harness.execute("amess", out=tmp_path / "out", config=own)
 
 
 def test_a_graph_is_compared_with_none_and_with_a_random_one(tmp_path: Path) -> None:

@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.downstream.amess.features import LAYOUTS, Layout, padded
 from benchmarks.downstream.amess.learning import Examples
 from benchmarks.downstream.harness import Run
+from benchmarks.downstream.harness.classifying import check_classes
 from benchmarks.downstream.harness.training import Schedule
 from benchmarks.downstream.intents.data import Way, read_splits
+from schema.errors import UsageError
 
 if TYPE_CHECKING:
     from benchmarks.downstream.amess import Config
     from benchmarks.downstream.intents.data import Utterance
     from queries.features import Retrieved
+
+NAMES = ("Agree", "Complain", "Joke", "Praise", "Leave", "Thank", "Warn", "Plan")
+"""Classes of made features: labels that are described, for SS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,8 @@ def published(config: Config, run: Run) -> Problem:
         kept = chance.sample(rows, most) if 0 < most < len(rows) else rows
         parts.append(_with_features(config, splits.labels(kept), kept, layout))
         read_rows += kept
+    learnt = splits.classes[:-1] if config.outside == "unseen" else splits.classes
+    check_classes(parts[0].labels, learnt, str(run.data(config.dataset, "train.tsv")))
 
     def backbone() -> tuple[Any, Any]:
         from benchmarks.downstream.harness.backbones import load_backbone
@@ -114,8 +121,9 @@ def _with_features(
     keys = [row.key for row in rows]
     streams = []
     for name, (steps, width) in (("video", layout.video), ("audio", layout.audio)):
-        file = Path(config.features) / f"{name}_feats.safetensors"
-        place = file if file.exists() else file.with_suffix(".pkl")
+        file = Path(config.features) / f"{name}_feats.pkl"
+        # Where there is the pickle, it says whether what was made of it is still good.
+        place = file if file.exists() else file.with_suffix(".safetensors")
         streams.append(padded(place, keys, steps, width)[0])
     return Examples(texts, labels, streams[0], streams[1])
 
@@ -124,6 +132,10 @@ def made(config: Config) -> Problem:
     """Made features, in which only anchors tell the label, and a BERT with random weights."""
     from benchmarks.downstream.amess.synthetic import make
 
+    if not 2 <= config.made_classes <= len(NAMES):
+        raise UsageError(
+            f"made_classes is {config.made_classes}", fix=f"take 2 to {len(NAMES)} classes"
+        )
     video = (config.made_video[0], config.made_video[1])
     audio = (config.made_audio[0], config.made_audio[1])
     layout = Layout((config.made_length, config.made_width), video, audio)
@@ -148,11 +160,10 @@ def made(config: Config) -> Problem:
         )
         return BertModel(shape, add_pooling_layer=False), tokenizer
 
-    names = ["Agree", "Complain", "Joke", "Praise", "Leave", "Thank", "Warn", "Plan"]
     schedule = Schedule(config.made_epochs, config.made_epochs, config.batch, config.made_rate)
     return Problem(
         (parts[0], parts[1], parts[2]),
-        names[: config.made_classes],
+        list(NAMES[: config.made_classes]),
         (video[1], audio[1]),
         backbone,
         schedule,
