@@ -12,9 +12,10 @@ from benchmarks.downstream.amess.learning import learn
 from benchmarks.downstream.amess.outside import in_and_out
 from benchmarks.downstream.amess.problems import Problem, made, published
 from benchmarks.downstream.harness import Report, Run, Table
-from benchmarks.downstream.harness.comparing import interval, paired
+from benchmarks.downstream.harness.comparing import interval
 from benchmarks.downstream.harness.graphs import coverage
-from benchmarks.downstream.harness.metrics import classification, hits
+from benchmarks.downstream.harness.metrics import classification
+from benchmarks.downstream.harness.seeds import compared, stated
 from benchmarks.downstream.harness.training import seeded
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def experiment(config: Config, run: Run) -> Report:
         ]
         swept = {k: _swept(config, run, on_made, done, k) for k in config.sweep}
         if swept:
-            rows = [[k, _said([cell["accuracy"] for cell in swept[k]])] for k in swept]
+            rows = [[k, stated([cell["accuracy"] for cell in swept[k]])] for k in swept]
             tables.append(Table("anchors", "Made features: accuracy by k", ["k", "ACC %"], rows))
             plots["anchors"] = lambda path: _plot(path, swept)
     return Report(tables, findings, plots, figures)
@@ -154,11 +155,6 @@ def _described(labels: tuple[str, ...]) -> torch.Tensor:
     return describe(labels, load_embedder())
 
 
-def _said(values: Sequence[float]) -> str:
-    """Mean and interval; of one value there is no interval to state."""
-    return str(interval(values)) if len(values) > 1 else f"{values[0]:.2f}"
-
-
 def _mean(cells: Sequence[dict[str, Any]]) -> float:
     return interval([cell["accuracy"] for cell in cells]).mean
 
@@ -166,7 +162,7 @@ def _mean(cells: Sequence[dict[str, Any]]) -> float:
 def _table(name: str, problem: Problem, done: dict[str, list[dict[str, Any]]], note: str) -> Table:
     measures = INSIDE if problem.outside == "none" else WHOLE
     rows = [
-        [ARMS[arm], *(_said([cell[one] for cell in cells]) for one in measures)]
+        [ARMS[arm], *(stated([cell[one] for cell in cells]) for one in measures)]
         for arm, cells in done.items()
     ]
     train, _, test = problem.splits
@@ -192,13 +188,8 @@ def _table(name: str, problem: Problem, done: dict[str, list[dict[str, Any]]], n
 def _compared(
     name: str, problem: Problem, done: dict[str, list[dict[str, Any]]], one: str, other: str
 ) -> str:
-    gold = problem.splits[2].labels
-    right = [hits(gold, [cell["predicted"] for cell in done[arm]]) for arm in (one, other)]
-    gap = paired(*right)
-    verdict = (
-        "no difference shown" if not gap.significant else "better" if gap.mean > 0 else "worse"
-    )
-    return f"{name}: {ARMS[one]} against {ARMS[other]}: accuracy {gap}: {verdict}."
+    claim = compared(problem.splits[2].labels, done[one], done[other])
+    return f"{name}: {ARMS[one]} against {ARMS[other]}: accuracy {claim.gap}: {claim}."
 
 
 def _plot(path: Path, swept: dict[int, list[dict[str, Any]]]) -> None:

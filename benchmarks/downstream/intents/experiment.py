@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.downstream.harness import Report, Run, Table
 from benchmarks.downstream.harness.classifying import Examples, classify
-from benchmarks.downstream.harness.comparing import Difference, interval, paired
+from benchmarks.downstream.harness.comparing import interval
 from benchmarks.downstream.harness.graphs import coverage, retrieve
-from benchmarks.downstream.harness.metrics import classification, hits
+from benchmarks.downstream.harness.metrics import classification
 from benchmarks.downstream.harness.pictures import dots
+from benchmarks.downstream.harness.seeds import Claim, compared, stated
 from benchmarks.downstream.intents.data import Splits, Utterance, read_splits
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _report(
 ) -> Report:
     gold = splits.labels(splits.test)
     rows = [
-        [ARMS[arm], *(str(interval([cell[name] for cell in done])) for name in MEASURES)]
+        [ARMS[arm], *(stated([cell[name] for cell in done]) for name in MEASURES)]
         for arm, done in cells.items()
     ]
     usual = max(set(gold), key=gold.count)
@@ -151,29 +152,25 @@ def _report(
             f"{coverage(retrieved, 'utterances')}",
         )
     ]
-    right = {arm: hits(gold, [cell["predicted"] for cell in done]) for arm, done in cells.items()}
     figures: dict[str, Any] = {"naive": naive["accuracy"]}
     if "intentions" in cells:
-        compared = []
-        for one, other in (("intentions", "text"), ("intentions", "random"), ("random", "text")):
-            gap = paired(right[one], right[other])
-            compared.append([ARMS[one], ARMS[other], str(gap), "yes" if gap.significant else "no"])
-            figures[f"{one} - {other}"] = gap.mean
+        pairs = (("intentions", "text"), ("intentions", "random"), ("random", "text"))
+        claims = {pair: compared(gold, *(cells[arm] for arm in pair)) for pair in pairs}
+        figures |= {f"{one} - {other}": claims[one, other].gap.mean for one, other in pairs}
         tables.append(
             Table(
                 "differences",
                 "Accuracy compared, example by example",
-                ["", "against", "difference, 95 % interval, p", "significant"],
-                compared,
-                "Each example counts with its mean over the seeds; p of a paired permutation test.",
+                ["", "against", "difference, 95 % interval, p", "what may be said"],
+                [
+                    [ARMS[one], ARMS[other], str(claim.gap), str(claim)]
+                    for (one, other), claim in claims.items()
+                ],
+                "Each example counts with its mean over the seeds; p of a paired permutation test. "
+                "Over seeds: Welch's t-test of their accuracies.",
             )
         )
-        findings.append(
-            _verdict(
-                paired(right["intentions"], right["text"]),
-                paired(right["intentions"], right["random"]),
-            )
-        )
+        findings.append(_verdict(claims["intentions", "text"], claims["intentions", "random"]))
     reached = {arm: interval([cell["accuracy"] for cell in done]) for arm, done in cells.items()}
     figures |= {arm: found.mean for arm, found in reached.items()}
     draw = partial(
@@ -185,14 +182,16 @@ def _report(
     return Report(tables, findings, {"accuracy": draw}, figures)
 
 
-def _verdict(over_text: Difference, over_random: Difference) -> str:
+def _verdict(over_text: Claim, over_random: Claim) -> str:
     """What may be claimed: a gain is one over the text alone, and over random intentions too."""
-    figures = f"over the text {over_text}; over random intentions {over_random}"
-    gains = [gap.significant and gap.mean > 0 for gap in (over_text, over_random)]
-    if all(gains):
+    figures = (
+        f"over the text {over_text.gap}: {over_text}; "
+        f"over random intentions {over_random.gap}: {over_random}"
+    )
+    if over_text.gain and over_random.gain:
         return f"The graph's intentions help, and random ones do not: {figures}."
-    if gains[1]:
+    if over_random.gain:
         return f"The graph's intentions beat random ones, but not the text alone: {figures}."
-    if gains[0]:
-        return f"A gain that random intentions give as well, so not the knowledge's: {figures}."
-    return f"The graph's intentions do not help: {figures}."
+    if over_text.gain:
+        return f"A gain over the text that is not shown over random intentions: {figures}."
+    return f"The graph's intentions are not shown to help: {figures}."
