@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,17 @@ from benchmarks.downstream.harness.classifying import check_classes
 from schema.errors import InputError
 
 SPLITS = ("train", "valid", "test")
-_COLUMNS = ("image_id", "text_original", "text_mmsd2", "image_attributes", "label_hashtag")
+_COLUMNS = (
+    "image_id",
+    "split",
+    "text_original",
+    "text_mmsd2",
+    "image_attributes",
+    "label_hashtag",
+    "label_human",
+    "label_mmsd2",
+)
+_HASHTAG = re.compile(r"#\s*\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +86,8 @@ class Posts:
 def read_twitter(file: Path) -> Posts:
     """Read ``mmsd_24635.tsv.gz``.
 
-    Intentions are written about MMSD2.0's text, which has lost its hashtags, so that none can
-    carry over what MMSD2.0 took away.
+    Intentions are written about MMSD2.0's text without the hashtags that it still has (a tenth of
+    the posts have some), so that none can carry one over.
 
     Raises
     ------
@@ -105,7 +116,7 @@ def read_twitter(file: Path) -> Posts:
                     row["image_id"],
                     row["split"],
                     {"hashtag": row["text_original"], "mmsd2": row["text_mmsd2"]},
-                    row["text_mmsd2"],
+                    " ".join(_HASHTAG.sub(" ", row["text_mmsd2"]).split()),
                     row["image_attributes"],
                     labels,
                 )
