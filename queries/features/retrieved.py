@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from queries.features.dealing import deal
 from schema.errors import UsageError
 
 if TYPE_CHECKING:
@@ -157,17 +158,13 @@ class Retrieved:
         ]
 
     def shuffled(self, seed: int = 0) -> Retrieved:
-        """The control: every entity keeps the number of its intentions, but gets random ones.
+        """The control: every entity keeps the number of its intentions, but gets others' ones.
 
-        The intentions are dealt anew over all entities, so that how often each occurs stays as it
-        is: what is lost is only which entity it belongs to. Scores, relations and origins stay.
+        They are dealt anew over all entities (:func:`queries.features.dealing.deal`): how often
+        each occurs stays as it is, none goes to an entity that it belongs to, and none twice to
+        one, as far as that can be. Scores, relations and origins stay.
         """
-        import numpy as np
-
-        places = self.places.copy()
-        filled = places >= 0
-        places[filled] = np.random.default_rng(seed).permutation(places[filled])
-        return replace(self, places=places)
+        return replace(self, places=deal(self.places, seed))
 
     def to_numpy(self) -> dict[str, npt.NDArray[Any]]:
         """Arrays by name: ``vectors`` (n, k, dimension), ``mask``, ``scores``, ``origins``."""
