@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 import pytest
 import torch
+import transformers
 
 from benchmarks.downstream.harness import Report, Run, Table, load
 from benchmarks.downstream.harness.backbones import load_backbone
+from benchmarks.downstream.harness.classifying import _freeze
 from benchmarks.downstream.harness.comparing import interval, paired
 from benchmarks.downstream.harness.metrics import by_group, classification, gains
 from benchmarks.downstream.harness.training import Schedule, fit, seeded
@@ -115,6 +117,72 @@ def test_data_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"mintrec.*: it is not there") as raised:
         run.data("mintrec", "train.tsv")
     assert "--data DIR" in str(raised.value.fix)
+
+
+def test_files_that_changed_are_not_mixed_in(tmp_path: Path) -> None:
+    for place in ("one", "two"):
+        (tmp_path / place / "set").mkdir(parents=True)
+        (tmp_path / place / "set" / "train.tsv").write_text("a")
+    config, out = Config(1, 1.0, ("text",)), tmp_path / "out"
+    Run(out, config, data=tmp_path / "one").data("set", "train.tsv")
+    Run(out, config, data=tmp_path / "two").data("set")  # the same, elsewhere
+    (tmp_path / "two" / "set" / "train.tsv").write_text("b")
+    for asked in (("set",), ("set", "train.tsv")):
+        run = Run(out, config, data=tmp_path / "two")
+        with pytest.raises(UsageError, match=r"train\.tsv is not what it was when the run"):
+            run.data(*asked)
+    Run(tmp_path / "other", config, data=tmp_path / "two").data("set")
+
+
+def test_a_file_beside_the_data_is_noted_too(tmp_path: Path) -> None:
+    config, file = Config(1, 1.0, ("text",)), tmp_path / "features.pkl"
+    file.write_text("a")
+    Run(tmp_path / "out", config, data=tmp_path / "data").reads(file)
+    file.write_text("b")
+    with pytest.raises(UsageError, match=r"features\.pkl is not what it was"):
+        Run(tmp_path / "out", config, data=tmp_path / "data").reads(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0\nfix: set epochs to 1 or more"),
+        ({"patience": 0}, "patience is 0"),
+        ({"batch": 0}, "batch is 0"),
+        ({"rate": 0.0}, "rate is 0.0"),
+        ({"head_rate": -1.0}, "head_rate is -1.0"),
+    ],
+)
+def test_a_schedule_that_cannot_be_followed(change: dict[str, float], message: str) -> None:
+    settings: dict[str, Any] = {"epochs": 1, "patience": 1, "batch": 1, "rate": 0.1, **change}
+    with pytest.raises(UsageError, match=message):
+        Schedule(**settings)
+
+
+def test_one_class_of_three() -> None:
+    scores = classification([0, 1, 2, 2], [0, 2, 2, 1], positive=2)
+    assert (scores["precision"], scores["recall"], scores["f1"]) == (50.0, 50.0, 50.0)
+
+
+def test_one_pair_shows_nothing() -> None:
+    gap = paired([5.0], [1.0])
+    assert (gap.mean, gap.p, gap.n) == (4.0, 1.0, 1)
+
+
+def test_fewer_layers_than_are_to_learn() -> None:
+    model = transformers.BertModel(
+        transformers.BertConfig(
+            hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8
+        )
+    )
+    _freeze(model, 6)
+    assert all(parameter.requires_grad for parameter in model.encoder.parameters())
+    assert not any(parameter.requires_grad for parameter in model.embeddings.parameters())
+    other = transformers.DistilBertModel(
+        transformers.DistilBertConfig(dim=8, n_layers=1, n_heads=2, hidden_dim=8)
+    )
+    with pytest.raises(UsageError, match=r"a distilbert model has no layers"):
+        _freeze(other, 1)
 
 
 def test_a_report_as_json_and_markdown(tmp_path: Path) -> None:

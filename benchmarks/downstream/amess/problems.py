@@ -81,7 +81,7 @@ def published(config: Config, run: Run) -> Problem:
     limits = (config.train_limit, config.test_limit, config.test_limit)
     for rows, most in zip((splits.train, splits.valid, splits.test), limits, strict=True):
         kept = chance.sample(rows, most) if 0 < most < len(rows) else rows
-        parts.append(_with_features(config, splits.labels(kept), kept, layout))
+        parts.append(_with_features(config, run, splits.labels(kept), kept, layout))
         read_rows += kept
     learnt = splits.classes[:-1] if config.outside == "unseen" else splits.classes
     check_classes(parts[0].labels, learnt, str(run.data(config.dataset, "train.tsv")))
@@ -113,7 +113,7 @@ def _retrieve(config: Config, run: Run, rows: Sequence[Utterance]) -> Retrieved:
 
 
 def _with_features(
-    config: Config, labels: list[int], rows: Sequence[Utterance], layout: Layout
+    config: Config, run: Run, labels: list[int], rows: Sequence[Utterance], layout: Layout
 ) -> Examples:
     texts = [row.text for row in rows]
     if not config.features:
@@ -125,6 +125,7 @@ def _with_features(
         # Where there is the pickle, it says whether what was made of it is still good.
         place = file if file.exists() else file.with_suffix(".safetensors")
         streams.append(padded(place, keys, steps, width)[0])
+        run.reads(place)
     return Examples(texts, labels, streams[0], streams[1])
 
 

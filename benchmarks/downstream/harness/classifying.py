@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.downstream.harness.metrics import classification
 from benchmarks.downstream.harness.training import History, Schedule, fit, seeded
-from schema.errors import InputError
+from schema.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -193,7 +193,13 @@ def predict(net: torch.nn.Module, reader: Reader, batch: int) -> list[int]:
 def _freeze(model: Any, trained_layers: int | None) -> None:
     if trained_layers is None:
         return
+    if not hasattr(model, "encoder") or not hasattr(model.encoder, "layer"):
+        raise UsageError(
+            f"a {model.config.model_type} model has no layers by the name of encoder.layer",
+            fix="name a BERT or RoBERTa as the backbone",
+        )
     layers = model.encoder.layer
-    kept = {id(p) for layer in layers[len(layers) - trained_layers :] for p in layer.parameters()}
+    upper = layers[max(0, len(layers) - trained_layers) :]
+    kept = {id(parameter) for layer in upper for parameter in layer.parameters()}
     for parameter in model.parameters():
         parameter.requires_grad = id(parameter) in kept

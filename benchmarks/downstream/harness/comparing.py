@@ -72,7 +72,8 @@ def paired(
     """Compare two series that belong together value by value.
 
     Over examples the values are each example's score (0 or 100, or its mean over seeds): then the
-    test speaks of other examples of the same kind. Over seeds it speaks of other seeds only.
+    test speaks of other examples of the same kind. Over seeds it speaks of other seeds only. One
+    pair shows nothing: its p is 1.
 
     Examples
     --------
@@ -83,8 +84,9 @@ def paired(
     from scipy import stats
 
     gaps = np.asarray(a, float) - np.asarray(b, float)
-    if not gaps.any():
-        return Difference(0.0, 0.0, 0.0, 1.0, len(gaps))
+    if len(gaps) < 2 or not gaps.any():
+        only = float(gaps.sum())
+        return Difference(only, only, only, 1.0, len(gaps))
     rng = np.random.default_rng(seed)
     test = stats.permutation_test(
         (gaps,),

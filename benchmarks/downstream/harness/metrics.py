@@ -41,9 +41,9 @@ def classification(
     precision, recall, f1, _ = precision_recall_fscore_support(
         gold,
         predicted,
-        average="macro" if positive is None else "binary",
+        average="macro",
+        labels=None if positive is None else [positive],
         zero_division=0.0,
-        **({} if positive is None else {"pos_label": positive}),
     )
     accuracy = accuracy_score(gold, predicted)
     scores = {"accuracy": accuracy, "f1": f1, "precision": precision, "recall": recall}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 type Cell = dict[str, Any]
 
 _CONFIG = "config.json"
+_INPUTS = "inputs.json"
 _FORM = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY
 
 
@@ -32,7 +34,8 @@ class Run:
     folder
         Made if it is not there.
     config
-        The benchmark's dataclass. Results of another configuration are not mixed with it.
+        The benchmark's dataclass. Results of another configuration are not mixed with it, nor
+        those of files with another content (:meth:`reads`).
     data
         The folder with published data; default: ``INTENTKG_SHARED_DATA``, else
         ``../shared/data`` beside the checkout.
@@ -67,14 +70,19 @@ class Run:
             )
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(place, said)
+        inputs = folder / _INPUTS
+        self._inputs: dict[str, str] = orjson.loads(inputs.read_bytes()) if inputs.exists() else {}
+        self._known: set[Path] = set()
 
     def data(self, *parts: str) -> Path:
-        """A file or folder of the published data.
+        """A file or folder of the published data, of which the run keeps note.
 
         Raises
         ------
         InputError
             If it is not there.
+        UsageError
+            As :meth:`reads`.
         """
         path = self._data.joinpath(*parts)
         if not path.exists():
@@ -83,7 +91,35 @@ class Run:
                 file=str(path),
                 fix="name the folder that holds the data sets: --data DIR",
             )
+        self.reads(path)
         return path
+
+    def reads(self, path: Path) -> None:
+        """Keep note of what a file holds, or each file of a folder.
+
+        Raises
+        ------
+        UsageError
+            If it held something else when the run began: what was learnt from that would be mixed
+            with what comes of this.
+        """
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if not file.is_file() or file in self._known:
+                continue
+            # By its place in the data, which may lie elsewhere another time.
+            inside = file.is_relative_to(self._data)
+            name = (file.relative_to(self._data) if inside else file.absolute()).as_posix()
+            with file.open("rb") as content:
+                found = hashlib.file_digest(content, "sha256").hexdigest()
+            if self._inputs.get(name, found) != found:
+                raise UsageError(
+                    f"{file} is not what it was when the run in {self.folder} began",
+                    fix="choose another --out, or remove that folder",
+                )
+            self._known.add(file)
+            if name not in self._inputs:
+                self._inputs[name] = found
+                write_whole(self.folder / _INPUTS, orjson.dumps(self._inputs, option=_FORM))
 
     def progress(self, text: str) -> None:
         """Say what is going on."""

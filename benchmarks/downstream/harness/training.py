@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from schema.errors import CorruptError
+from schema.errors import CorruptError, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +45,14 @@ class Schedule:
     decay: float = 0.01
     clip: float = 1.0
 
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "batch"):
+            at_least(name, getattr(self, name), 1)
+        for name in ("rate", "head_rate"):
+            value = getattr(self, name)
+            if value is not None and value <= 0.0:
+                raise UsageError(f"{name} is {value}", fix="set a rate above 0")
+
 
 @dataclass(frozen=True, slots=True)
 class Learning:
@@ -70,10 +78,27 @@ class Learning:
     train_limit: int
     test_limit: int
 
+    def __post_init__(self) -> None:
+        at_least("seeds", self.seeds, 1)
+        for name in ("train_limit", "test_limit"):
+            at_least(name, getattr(self, name), 0)
+
     @property
     def schedule(self) -> Schedule:
         """How long and how fast."""
         return Schedule(self.epochs, self.patience, self.batch, self.rate, self.head_rate)
+
+
+def at_least(name: str, value: int, least: int) -> None:
+    """See that a setting is large enough.
+
+    Raises
+    ------
+    UsageError
+        If it is not.
+    """
+    if value < least:
+        raise UsageError(f"{name} is {value}", fix=f"set {name} to {least} or more")
 
 
 @dataclass(slots=True)

@@ -112,11 +112,13 @@ def _graph(config: Config, run: Run, posts: Posts) -> Directory:
     from kg.directory import Directory
 
     if config.graph != "student":
-        if not (Path(config.graph) / "kb.json").exists():
+        manifest = Path(config.graph) / "kb.json"
+        if not manifest.exists():
             raise UsageError(
                 f"graph = {config.graph!r} is no knowledge base",
                 fix='name its folder, or "student"',
             )
+        run.reads(manifest)
         return Directory(Path(config.graph))
     return graph_of_posts(
         run.place("student.kg"),
