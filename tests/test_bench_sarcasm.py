@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import signal
@@ -16,7 +17,9 @@ import orjson
 import pytest
 
 from benchmarks.downstream import harness
+from benchmarks.downstream.harness.metrics import classification
 from benchmarks.downstream.sarcasm.data import limited, read_jsonl, read_twitter
+from benchmarks.downstream.sarcasm.f1 import gap_of_f1
 from benchmarks.downstream.sarcasm.inputs import ARMS, of_another
 from queries.features import OWN, Retrieved
 from schema.errors import InputError, UsageError
@@ -90,6 +93,60 @@ def test_the_published_posts(shared_data: Path) -> None:
     some = limited(posts, {"train": 50, "valid": 20, "test": 0}, seed=3)
     assert [some.part(name).stop for name in ("train", "valid", "test")] == [50, 70, 70 + 2_409]
     assert some == limited(posts, {"train": 50, "valid": 20, "test": 0}, seed=3)
+
+
+def test_intentions_carry_no_hashtag(tmp_path: Path) -> None:
+    names = ("image_id", "split", "text_original", "text_mmsd2", "image_attributes")
+    names += ("label_hashtag", "label_human", "label_mmsd2")
+    rows = [
+        (f"{split}{n}", split, "so # funny", "so # funny day #lol !", "cat", n % 2, "", n % 2)
+        for split in ("train", "valid", "test")
+        for n in range(4)
+    ]
+    lines = ["\t".join(map(str, row)) for row in (names, *rows)]
+    file = tmp_path / "posts.tsv.gz"
+    file.write_bytes(gzip.compress("\n".join(lines).encode()))
+    assert {row.told for row in read_twitter(file).rows} == {"so day !"}
+    file.write_bytes(gzip.compress("\n".join(lines).replace("label_mmsd2", "label").encode()))
+    with pytest.raises(InputError, match="has no column label_mmsd2"):
+        read_twitter(file)
+
+
+def test_a_sample_that_leaves_out_a_class(tmp_path: Path) -> None:
+    found = [{"text": f"post {n}", "label": CLASSES[n < 6]} for n in range(400)]
+    posts = read_jsonl(write(tmp_path / "posts.jsonl", found), CLASSES, "sarcastic")
+    message = r"a sample of 20 training posts: class 'sarcastic' has [01] training example"
+    with pytest.raises(InputError, match=message):
+        limited(posts, {"train": 20, "valid": 0, "test": 0}, seed=0)
+
+
+def test_three_classes(tmp_path: Path) -> None:
+    found = rows(60)
+    for row in found[::3]:
+        row["label"] = "other"
+    config = OWN_POSTS.replace('"plain", ', '"plain", "other", ')
+    report, _ = harness.execute(
+        "sarcasm", out=tmp_path / "out", config=own(tmp_path, config, found), data=tmp_path
+    )
+    assert [table.name for table in report.tables] == [
+        "label",
+        "label-differences",
+        "label-f1-differences",
+    ]
+
+
+def test_f1_is_compared_over_posts() -> None:
+    draw = np.random.default_rng(0)
+    gold = draw.integers(0, 2, 400).tolist()
+    one, other = ([g if draw.random() < right else 1 - g for g in gold] for right in (0.9, 0.7))
+    gap = gap_of_f1(gold, [one], [other], 1)
+    expected = [classification(gold, said, positive=1)["f1"] for said in (one, other)]
+    assert gap.mean == pytest.approx(expected[0] - expected[1])
+    assert gap.low < gap.mean < gap.high
+    assert gap.shown
+    assert not gap_of_f1(gold, [one], [one], 1).shown
+    back = gap_of_f1(gold, [other], [one], 1)
+    assert (back.mean, back.low) == (pytest.approx(-gap.mean), pytest.approx(-gap.high))
 
 
 def test_another_posts_intentions() -> None:

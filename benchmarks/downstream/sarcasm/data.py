@@ -173,14 +173,25 @@ def read_jsonl(file: Path, classes: Sequence[str], positive: str) -> Posts:
 
 
 def limited(posts: Posts, most: dict[str, int], seed: int) -> Posts:
-    """Draw at most so many posts of each split; 0: all of them."""
+    """Draw at most so many posts of each split; 0: all of them.
+
+    Raises
+    ------
+    InputError
+        If the training posts that are drawn have fewer than two of a class.
+    """
     kept = []
     for split in SPLITS:
         rows = posts.rows[posts.part(split)]
         if 0 < most[split] < len(rows):
             rows = random.Random(f"{seed}/{split}").sample(rows, most[split])
         kept += rows
-    return Posts(kept, posts.classes, posts.positive, posts.sets)
+    found = Posts(kept, posts.classes, posts.positive, posts.sets)
+    if most["train"]:
+        for name in posts.sets:
+            learnt = [row.labels[name] for row in kept if row.split == "train"]
+            check_classes(learnt, posts.classes, f"a sample of {len(learnt)} training posts")
+    return found
 
 
 def _row(line: bytes, file: Path, number: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from benchmarks.downstream.harness.graphs import coverage
 from benchmarks.downstream.harness.metrics import classification, hits
 from benchmarks.downstream.harness.pictures import dots
 from benchmarks.downstream.sarcasm.data import Posts
+from benchmarks.downstream.sarcasm.f1 import gap_of_f1
 
 if TYPE_CHECKING:
     from queries.features import Retrieved
@@ -35,8 +36,10 @@ _PAIRS = (
     ("text+image", "text"),
     ("text+intentions", "text"),
     ("text+intentions", "text+random"),
+    ("text+random", "text"),
     ("all", "text+image"),
     ("all", "all-random"),
+    ("all-random", "text+image"),
 )
 
 
@@ -110,6 +113,26 @@ def report(
                 )
             )
             figures |= {f"{name}/{a} - {b}": gap.mean for (a, b), gap in gaps.items()}
+            said = {
+                arm: [cell["predicted"] for cell in done] for arm, done in cells[learnt].items()
+            }
+            by_f1 = {
+                (one, other): gap_of_f1(gold, said[one], said[other], posts.positive)
+                for one, other in gaps
+            }
+            tables.append(
+                Table(
+                    f"{name}-f1-differences",
+                    f"Labels: {name}; F1 compared",
+                    ["", "against", "difference, 95 % interval", "shown"],
+                    [
+                        [NAMES[one], NAMES[other], str(gap), "yes" if gap.shown else "no"]
+                        for (one, other), gap in by_f1.items()
+                    ],
+                    "Mean over the seeds; bootstrap over posts. Shown: the interval leaves out 0.",
+                )
+            )
+            figures |= {f"{name}/f1/{a} - {b}": gap.mean for (a, b), gap in by_f1.items()}
             if ("text+intentions", "text") in gaps:
                 findings.append(_verdict(name, gaps))
     return Report(
