@@ -48,6 +48,48 @@ def test_a_published_pickle_becomes_padded_arrays(tmp_path: Path, protocol: int)
     assert file.with_suffix(".safetensors").exists()
 
 
+@pytest.mark.parametrize("kind", ["<f4", ">f4", "<f8", "<i8", ">i2", "u1"])
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_numbers_of_every_kind_are_read(tmp_path: Path, kind: str, protocol: int) -> None:
+    frames = np.asfortranarray(np.arange(6).reshape(3, 2)).astype(kind)
+    file = tmp_path / "kinds.pkl"
+    file.write_bytes(pickle.dumps({"a": frames, "b": frames[1:]}, protocol=protocol))
+    found = read_pickle(file)
+    assert found["a"].tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert found["b"].dtype == np.float32
+
+
+def built(what: bytes, state: object) -> bytes:
+    """A pickle that has a state set on what it pushed."""
+    return b"\x80\x02" + what + pickle.dumps(state, protocol=2)[2:-1] + b"b."
+
+
+ARRAY = b"cnumpy\nndarray\n"
+DOUBLE = b"cnumpy\ndtype\nX\x02\x00\x00\x00f8\x85R"
+
+
+@pytest.mark.parametrize(
+    ("what", "state"),
+    [
+        (ARRAY, {"__doc__": "set"}),
+        (ARRAY, (None, {"_call": 1})),
+        (b"c_codecs\nencode\n", (None, {"__defaults__": (1,)})),
+        (DOUBLE, (3, "|", None, None, None, -1, -1, 63)),  # "it holds objects"
+        (DOUBLE, (3, "<", None, ("x",), {"x": 1}, -1, -1, 0)),
+        (DOUBLE, (3, "O", None, None, None, -1, -1, 0)),
+        (b"cnumpy.core.multiarray\n_reconstruct\n" + ARRAY + b"K\x00\x85C\x01b\x87R", (1, (1,))),
+    ],
+)
+def test_nothing_is_set_on_what_a_pickle_names(tmp_path: Path, what: bytes, state: object) -> None:
+    file = tmp_path / "built.pkl"
+    file.write_bytes(built(what, state))
+    with pytest.raises(UnsuitableFileError, match=r"built\.pkl: (refused|no pickle)"):
+        read_pickle(file)
+    good = tmp_path / "good.pkl"
+    good.write_bytes(pickle.dumps({"a": np.ones((2, 3), np.float64)}))
+    assert read_pickle(good)["a"].shape == (2, 3)
+
+
 def test_a_malicious_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     trap = tmp_path / "trap"
     file = write(tmp_path / "bad.pkl", {"a": np.zeros((1, 2)), "b": Malicious(trap)})

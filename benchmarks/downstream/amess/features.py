@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import pickle
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,33 +48,84 @@ class _Refused(Exception):  # noqa: N818  # never leaves this module
     """A pickle that asks for more than arrays."""
 
 
-class _Array:
-    """Stands for ``numpy.ndarray`` in a pickle; what asks for an instance is refused."""
+class _StandIn:
+    """Stands for what a pickle names: it may be called, and nothing can be set on it."""
 
-    def __init__(self, *_: Any) -> None:
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        return self._call(*given, **named)
+
+    def __setstate__(self, state: Any) -> None:
+        raise _Refused("a change of what it names")
+
+
+class _Kind:
+    """Stands for a dtype: a number's type, to which a pickle tells the byte order."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, name: Any, *_: Any) -> None:
+        import numpy as np
+
+        if not isinstance(name, str) or not _DTYPE.fullmatch(name):
+            raise _Refused(f"an array of {name!r}")
+        self.value = np.dtype(name)
+
+    def __setstate__(self, state: Any) -> None:
+        version, order, *others = state
+        plain = others == [None, None, None, -1, -1, 0]
+        if version != 3 or order not in ("<", ">", "|", "=") or not plain:
+            raise _Refused("an array of no plain numbers")
+        if order in ("<", ">"):
+            self.value = self.value.newbyteorder(order)
+
+
+class _Values:
+    """Stands for an array, whose content a pickle tells afterwards."""
+
+    __slots__ = ("_array",)
+
+    def __init__(self, array: Any = None) -> None:
+        self._array = array
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, kind, fortran, content = state
+        if not isinstance(content, bytes):
+            raise _Refused("an array that is not built as numpy builds it")
+        self._array = _numbers(content, kind, shape, "F" if fortran else "C")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        import numpy as np
+
+        if self._array is None:
+            raise TypeError("an array without content")
+        return np.array(self._array, dtype)
+
+
+def _numbers(content: Any, kind: Any, shape: Any, order: Any) -> Any:
+    import numpy as np
+
+    if not isinstance(kind, _Kind):
         raise _Refused("an array that is not built as numpy builds it")
+    return np.frombuffer(content, kind.value).reshape(shape, order=order)
+
+
+def _not_so(*_: Any, **__: Any) -> Any:
+    raise _Refused("an array that is not built as numpy builds it")
 
 
 def _blank(kind: Any, shape: Any, code: Any) -> Any:
-    import numpy as np
-
-    if kind is not _Array or shape != (0,) or code not in (b"b", "b"):
-        raise _Refused("an array that is not built as numpy builds it")
-    return np.ndarray((0,), "b")
+    if kind is not _ARRAY or shape != (0,) or code not in (b"b", "b"):
+        _not_so()
+    return _Values()
 
 
-def _dtype(name: Any, align: Any = False, copy: Any = True) -> Any:
-    import numpy as np
-
-    if not isinstance(name, str) or not _DTYPE.fullmatch(name):
-        raise _Refused(f"an array of {name!r}")
-    return np.dtype(name, align=bool(align), copy=bool(copy))
-
-
-def _frombuffer(buffer: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> Any:
-    import numpy as np
-
-    return np.frombuffer(buffer, dtype).reshape(shape, order=order)
+def _frombuffer(content: Any, kind: Any, shape: Any, order: Any, *_: Any) -> Any:
+    return _Values(_numbers(content, kind, shape, order))
 
 
 def _encode(text: Any, codec: Any) -> bytes:
@@ -83,13 +134,20 @@ def _encode(text: Any, codec: Any) -> bytes:
     return text.encode("latin-1")
 
 
+_ARRAY = _StandIn(_not_so)
 _ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): _Array,
-    ("numpy", "dtype"): _dtype,
-    ("_codecs", "encode"): _encode,  # how older protocols write bytes
+    ("numpy", "ndarray"): _ARRAY,
+    ("numpy", "dtype"): _StandIn(_Kind),
+    ("_codecs", "encode"): _StandIn(_encode),  # how older protocols write bytes
     ("collections", "OrderedDict"): dict,
-    **{(f"numpy.{core}.multiarray", "_reconstruct"): _blank for core in ("core", "_core")},
-    **{(f"numpy.{core}.numeric", "_frombuffer"): _frombuffer for core in ("core", "_core")},
+    **{
+        (f"numpy.{core}.{module}", name): _StandIn(call)
+        for core in ("core", "_core")
+        for module, name, call in (
+            ("multiarray", "_reconstruct", _blank),
+            ("numeric", "_frombuffer", _frombuffer),
+        )
+    },
 }
 """What a pickle may name, and what of ours it gets instead: nothing outside is ever reached."""
 
