@@ -252,6 +252,18 @@ def test_features_of_pairs(features: Features, embedder: Embedder) -> None:
     assert not tensors["values"].isnan().any()
 
 
+def test_pairs_before_a_moment_do_not_know_what_was_bought_later(
+    world: Directory, embedder: Embedder
+) -> None:
+    with Features(world, embedder=embedder, before=datetime(2026, 2, 1)) as then:
+        found = then.of_pairs([("mat", "tent")])
+    row = dict(zip(found.names, found.values[0].tolist(), strict=True))
+    assert np.isnan(row["support"]) and np.isnan(row["npmi"])
+    with Features(world, embedder=embedder, before=datetime(1990, 1, 1)) as long_ago:
+        none = long_ago.of_pairs([("mat", "tent")])
+    assert dict(zip(none.names, none.values[0].tolist(), strict=True))["edges"] == 0.0
+
+
 def test_pairs_as_parquet(features: Features, tmp_path: Path) -> None:
     features.of_pairs([("mat", "tent")]).write_parquet(tmp_path / "p.parquet", key="cobuy_id")
     (row,) = pq.read_table(tmp_path / "p.parquet").to_pylist()

@@ -34,11 +34,13 @@ PAIR_FEATURES = {
     "score_mean": "mean",
     "score_max": "greatest",
     "evidence": "pieces of evidence behind its edges",
-    "support": "how often the two were bought together",
-    "npmi": "normalised pointwise mutual information of the two, in [-1, 1]",
+    "support": "how often the two were bought together (no moment says when: NaN with `before`)",
+    "npmi": "normalised pointwise mutual information of the two, in [-1, 1]; as support",
 }
-"""Columns of :class:`PairFeatures`. The first five say nothing of whether the pair was bought
-together, so a recommender may learn from them; the others do."""
+"""Columns of :class:`PairFeatures`. From `edges` on they speak of the pair itself. The first five
+leave its own edges out; but leaving them out is to know that it was bought: where products have
+few other intentions, their absence tells. To learn which pairs are bought, build a graph without
+the pairs that are to be predicted (and take `before`)."""
 
 _CHUNK = 1_024  # pairs whose vectors are compared at a time
 _ALL = 100_000  # edges of a pair: no pair has as many
@@ -114,8 +116,16 @@ def pair_features(
     pairs: Sequence[tuple[str, str]],
     *,
     k: int,
+    dated: bool = False,
 ) -> PairFeatures:
-    """See :meth:`queries.features.Features.of_pairs`."""
+    """See :meth:`queries.features.Features.of_pairs`.
+
+    Parameters
+    ----------
+    dated
+        Whether only what was known before a moment counts: how often two were bought together
+        is known for all time only.
+    """
     import numpy as np
 
     if wrong := [pair for pair in pairs if len(pair) != 2 or pair[0] == pair[1]]:
@@ -126,9 +136,11 @@ def pair_features(
     found = {name: np.full(n, np.nan, np.float32) for name in PAIR_FEATURES}
     for name in ("shared", "edges", "evidence", "support"):
         found[name][:] = 0.0
+    if dated:
+        found["support"][:] = np.nan
     with connection.cursor() as cursor:
         cursor.register("asked", asked)
-        for place, support, npmi in cursor.sql(_BOUGHT).fetchall():
+        for place, support, npmi in [] if dated else cursor.sql(_BOUGHT).fetchall():
             found["support"][place] = support
             found["npmi"][place] = np.nan if npmi is None else npmi
     times = np.full(n, "NaT", "datetime64[us]")

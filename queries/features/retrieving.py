@@ -166,7 +166,8 @@ class Features(Opened):
             What the columns hold is in :data:`queries.features.PAIR_FEATURES`.
         """
         check_count("k", k, most=MAX_K)
-        return pair_features(self._sql, self._index, pairs, k=k)
+        dated = self._before is not None
+        return pair_features(self._sql, self._index, pairs, k=k, dated=dated)
 
     def _fill(self, builder: Builder, texts: Sequence[str | None]) -> None:
         """Look up by meaning those that have no edges."""
