@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.downstream import harness
 from benchmarks.downstream.harness.training import Schedule
-from benchmarks.downstream.intentionqa.answering import first_letter, prompt
+from benchmarks.downstream.intentionqa.answering import first_letter, prompt, read
 from benchmarks.downstream.intentionqa.bundles import (
     PHRASES,
     Bundle,
@@ -28,7 +28,8 @@ from benchmarks.downstream.intentionqa.scoring import Blend, Scorer, letters, ma
 from benchmarks.downstream.intentionqa.titles import cut, name_of
 from benchmarks.downstream.intentionqa.vectors import Vectors
 from benchmarks.downstream.intentionqa.words import Words
-from schema.errors import InputError, UnsuitableFileError, UsageError
+from generation.requests import Reply
+from schema.errors import GenerationError, InputError, UnsuitableFileError, UsageError
 from tests.intentionqa_world import PAIRS, row, write_rows
 from tests.tiny_models import text_model
 
@@ -362,3 +363,25 @@ def test_all_questions_that_count_and_those_that_the_critic_may_see(shared_data:
     asked = read_questions(folder / "QA_fullInfo_task1_byRelation.jsonl.gz", "understanding")
     held = held_places(asked.questions)
     assert 0.1 < len(held) / len(asked.questions) < 0.3
+
+
+def test_vectors_are_the_same_when_a_run_goes_on(tmp_path: Path) -> None:
+    """MiniLM's last digits depend on the batch: another order would give other scores."""
+    texts = [f"a {'warm ' * (place % 7)}thing number {place}" for place in range(40)]
+    first = Vectors(folder=tmp_path / "vectors")
+    first.of(texts[:9])
+    expected = first.of(texts)
+    again = Vectors(folder=tmp_path / "vectors")
+    assert (again.of(texts[::-1])[::-1] == expected).all()
+    assert len(list((tmp_path / "vectors").iterdir())) == 2
+
+
+def test_what_failed_on_the_way_is_no_wrong_answer(tmp_path: Path) -> None:
+    (question,) = read_questions(write_rows(tmp_path / "q", [row(0)]), "understanding").questions
+    reply = Reply("A")
+    found = read([question] * 2, [reply, "missing"])
+    assert (found.letters, found.failed) == (("A", None), {"missing": 1})
+    for reason in ("transport", "rate_limit", "server"):
+        with pytest.raises(GenerationError, match="1 of 2 questions failed on the way") as raised:
+            read([question] * 2, [reply, reason])
+        assert "again" in str(raised.value.fix)

@@ -117,7 +117,7 @@ def trained_and_asked(
     Returns
     -------
     dict
-        Accuracy in percent by task.
+        Accuracy in percent by task; how many questions have no reply, if some have none.
     """
     train(data, out / "student", model, lora)
     found: dict[str, float] = {}
@@ -126,6 +126,8 @@ def trained_and_asked(
         backend = open_backend("transformers", model=student)
         answers = ask(file.questions, backend, student, out / "replies.sqlite", progress=progress)
         found[task] = accuracy(file.questions, answers.letters)
+        if answers.failed:
+            found[f"{task}, without a reply"] = float(sum(answers.failed.values()))
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,10 @@ from pathlib import Path
 from benchmarks.downstream.intentionqa.questions import Question
 from generation.backends import Backend
 from generation.prompt import as_data
-from generation.requests import Reply, Request, user
+from generation.requests import TRANSIENT, Reply, Request, user
 from generation.runner import run
 from generation.store import RequestStore
+from schema.errors import GenerationError
 
 _FIRST = re.compile(r"[\s\"'`(\[*]*(?:answer\s*:?\s*)?[\s\"'`(\[*]*([A-Za-z])(?![A-Za-z])", re.I)
 _BECAUSE = re.compile(r"because\b\s*", re.IGNORECASE)
@@ -106,6 +108,8 @@ def ask(
     ------
     BackendError
         If the backend cannot answer at all.
+    GenerationError
+        If requests failed on the way, which may succeed another time: they are no wrong answers.
     """
     requests = [
         Request(
@@ -118,16 +122,28 @@ def ask(
         for question in questions
     ]
     replies = asyncio.run(_all(requests, backend, store, progress))
-    letters: list[str | None] = []
-    failed: dict[str, int] = {}
-    for question, request in zip(questions, requests, strict=True):
-        outcome = replies[request.key]
-        if isinstance(outcome, Reply):
-            letters.append(first_letter(outcome.text, list(question.options)))
-        else:
-            letters.append(None)
-            failed[outcome] = failed.get(outcome, 0) + 1
-    return Answers(tuple(letters), failed)
+    return read(questions, [replies[request.key] for request in requests])
+
+
+def read(questions: Sequence[Question], replies: Sequence[Reply | str]) -> Answers:
+    """Read replies, or the reasons for their lack, one for each question.
+
+    Raises
+    ------
+    GenerationError
+        As :func:`ask`.
+    """
+    failed = Counter(reply for reply in replies if isinstance(reply, str))
+    if passing := sum(count for reason, count in failed.items() if reason in TRANSIENT):
+        raise GenerationError(
+            f"{passing} of {len(questions)} questions failed on the way",
+            fix="run the same command again: it asks only those",
+        )
+    letters = [
+        first_letter(reply.text, list(question.options)) if isinstance(reply, Reply) else None
+        for question, reply in zip(questions, replies, strict=True)
+    ]
+    return Answers(tuple(letters), dict(failed))
 
 
 async def _all(

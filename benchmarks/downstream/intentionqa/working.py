@@ -75,7 +75,7 @@ class Work:
     @cached_property
     def vectors(self) -> Vectors:
         """MiniLM's."""
-        return Vectors()
+        return Vectors(folder=self.run.place("vectors"))
 
     @cached_property
     def bundles(self) -> tuple[list[Bundle], list[Bundle]]:
