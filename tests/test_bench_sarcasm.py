@@ -72,7 +72,8 @@ def test_the_small_size_learns_and_is_done_once(shared_data: Path, tmp_path: Pat
     assert np.mean(gained) > 2
     for name in labellings:
         assert len(stored["tables"][name]["rows"]) == len(ARMS) + 1
-        assert len(stored["tables"][f"{name}-differences"]["rows"]) == 5
+        for what in ("differences", "f1-differences"):
+            assert len(stored["tables"][f"{name}-{what}"]["rows"]) == 7
     assert len(report.findings) == 3
     assert (tmp_path / "f1.svg").stat().st_size > 1_000
     cells = {file: file.stat().st_mtime_ns for file in (tmp_path / "cells").rglob("*.json")}

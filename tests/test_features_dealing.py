@@ -15,26 +15,28 @@ def world(entities: int, k: int, intentions: int, seed: int = 0) -> np.ndarray:
     return places.astype(np.int32)
 
 
-@pytest.mark.parametrize(("entities", "k", "intentions"), [(400, 3, 30), (2_000, 8, 400)])
-def test_none_gets_its_own_or_one_twice(entities: int, k: int, intentions: int) -> None:
+@pytest.mark.parametrize(("entities", "k", "intentions"), [(400, 3, 12), (2_000, 8, 400)])
+def test_none_gets_one_twice(entities: int, k: int, intentions: int) -> None:
     places = world(entities, k, intentions)
     found = deal(places, seed=1)
     assert ((found >= 0) == (places >= 0)).all()
     assert np.bincount(found[found >= 0]).tolist() == np.bincount(places[places >= 0]).tolist()
-    for before, now in zip(places.tolist(), found.tolist(), strict=True):
-        there = [value for value in now if value >= 0]
-        assert not set(there) & set(before)
+    for row in found.tolist():
+        there = [value for value in row if value >= 0]
         assert len(set(there)) == len(there)
     assert (deal(places, seed=1) == found).all()
     assert (deal(places, seed=2) != found).any()
 
 
-def test_an_intention_that_nearly_all_have_stays_with_some() -> None:
-    places = np.array([[0, 1], [0, 2], [0, 3], [0, 4], [5, 6]], np.int32)
-    found = deal(places, seed=0)
-    assert sorted(found.ravel()) == sorted(places.ravel())
-    assert sum(0 in row for row in found.tolist()) >= 3
-    assert deal(np.zeros((4, 1), np.int32), seed=0).tolist() == [[0]] * 4
+def test_what_an_entity_gets_says_nothing_of_what_it_had() -> None:
+    """Were its own ruled out, the control of two intentions would tell the one by the other."""
+    places = np.arange(4_000, dtype=np.int32)[:, None] % 2
+    kept = (deal(places, seed=0) == places).mean()
+    assert 0.45 < kept < 0.55
+
+
+def test_an_intention_that_all_have_twice_over_stays() -> None:
+    assert deal(np.zeros((4, 2), np.int32), seed=0).tolist() == [[0, 0]] * 4
 
 
 def test_nothing_to_deal() -> None:

@@ -14,11 +14,11 @@ _TRIES = 16  # partners that are tried for a slot before it is left as it is
 
 
 def deal(places: Places, seed: int) -> Places:
-    """Give each entity as many intentions as it had, but others.
+    """Give each entity as many intentions as it had, drawn from those of all.
 
-    All are permuted; then whoever holds one of its own, or one twice, changes with a random
-    other, if neither has the same trouble afterwards. Where an intention belongs to nearly all,
-    some keep it.
+    All are permuted; then whoever holds one twice changes with a random other, if neither has the
+    same trouble afterwards. An entity may get one of its own by chance: were that ruled out, what
+    it does not get would tell what it had, and the control would know more than nothing.
 
     Parameters
     ----------
@@ -39,23 +39,16 @@ def deal(places: Places, seed: int) -> Places:
         return found
     owners = filled[:, 0].tolist()
     dealt = rng.permutation(places[places >= 0]).tolist()
-    own: list[set[int]] = [set() for _ in places]
     held: list[list[int]] = [[] for _ in places]
-    for owner, before, now in zip(owners, places[places >= 0].tolist(), dealt, strict=True):
-        own[owner].add(before)
-        held[owner].append(now)
-
-    def troubled(owner: int, value: int) -> bool:
-        return value in own[owner] or held[owner].count(value) > 1
-
+    for owner, value in zip(owners, dealt, strict=True):
+        held[owner].append(value)
     for slot in rng.permutation(len(owners)).tolist():
         one = owners[slot]
-        if not troubled(one, dealt[slot]):
+        if held[one].count(dealt[slot]) < 2:
             continue
         for other_slot in rng.integers(0, len(owners), _TRIES).tolist():
             other, given, taken = owners[other_slot], dealt[slot], dealt[other_slot]
-            fits = taken not in own[one] and taken not in held[one]
-            if other != one and fits and given not in own[other] and given not in held[other]:
+            if other != one and taken not in held[one] and given not in held[other]:
                 held[one][held[one].index(given)] = taken
                 held[other][held[other].index(taken)] = given
                 dealt[slot], dealt[other_slot] = taken, given

@@ -158,11 +158,11 @@ class Retrieved:
         ]
 
     def shuffled(self, seed: int = 0) -> Retrieved:
-        """The control: every entity keeps the number of its intentions, but gets others' ones.
+        """The control: every entity keeps the number of its intentions, but gets random ones.
 
         They are dealt anew over all entities (:func:`queries.features.dealing.deal`): how often
-        each occurs stays as it is, none goes to an entity that it belongs to, and none twice to
-        one, as far as that can be. Scores, relations and origins stay.
+        each occurs stays as it is, and none gets one twice, as far as that can be; what is lost is
+        which entity each belongs to. Scores, relations and origins stay.
         """
         return replace(self, places=deal(self.places, seed))
 
